@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { sha256Schema } from './digest.ts';
+import { DecisionRefused } from './errors.ts';
+import { type Plan, shortCode } from './plan.ts';
+import { syncIdSchema } from './sync.ts';
+
+export const DECISION_FORMAT = 'lockstep-decision/1';
+export const VOTE_FORMAT = 'lockstep-vote/1';
+
+const personSchema = z.string().min(1).max(200);
+
+export const voteSchema = z.strictObject({
+  format: z.literal(VOTE_FORMAT),
+  sync: syncIdSchema,
+  /** The digest of the plan that was looked at. */
+  plan: sha256Schema,
+  decision: z.enum(['APPROVED', 'REJECTED']),
+  by: personSchema,
+  /** How it was given: `terminal`, `--yes`, `console`. */
+  via: z.string().min(1).max(40),
+  at: z.iso.datetime(),
+  comment: z.string().max(1000).optional(),
+});
+
+/** One person's word on a plan; created once per person. */
+export type Vote = z.infer<typeof voteSchema>;
+
+export const decisionSchema = z.strictObject({
+  format: z.literal(DECISION_FORMAT),
+  sync: syncIdSchema,
+  plan: sha256Schema,
+  decision: z.enum(['APPROVED', 'REJECTED']),
+  votes: z.array(voteSchema).min(1).max(100),
+});
+
+/** The end of the matter, created once: the first rejection, or the approval that made the quorum. */
+export type Decision = z.infer<typeof decisionSchema>;
+
+/** Throws DecisionRefused when this vote may not be cast on this plan. */
+export function assertMayVote(plan: Plan, vote: Vote): void {
+  if (vote.plan !== plan.digest) {
+    throw new DecisionRefused(
+      `this names plan ${shortCode(vote.plan)}, but sync ${plan.sync} has plan ${shortCode(plan.digest)}: look at that plan, then decide on it`,
+    );
+  }
+  if (Date.parse(vote.at) >= Date.parse(plan.expiresAt)) {
+    throw new DecisionRefused(`the plan expired at ${plan.expiresAt}; start a new sync`);
+  }
+  if (vote.decision === 'APPROVED' && vote.by === plan.requestedBy && !plan.policy.requesterMayApprove) {
+    throw new DecisionRefused(
+      `${vote.by} asked for this sync and so cannot approve it; another person can, or the fleet file allows it with approval.requester-may-approve`,
+    );
+  }
+}
+
+/** The decision that these votes make, if any: one rejection, or as many approvals as the policy asks for. */
+export function tally(plan: Plan, votes: readonly Vote[]): Decision | undefined {
+  const rejection = votes.find((vote) => vote.decision === 'REJECTED');
+  const approvals = votes.filter((vote) => vote.decision === 'APPROVED');
+  const common = { format: DECISION_FORMAT, sync: plan.sync, plan: plan.digest } as const;
+  if (rejection !== undefined) return { ...common, decision: 'REJECTED', votes: [rejection] };
+  if (approvals.length >= plan.policy.approvals) return { ...common, decision: 'APPROVED', votes: approvals };
+  return undefined;
+}
+
+/** That a decision from the store is one that the plan's own rules allow; throws DecisionRefused. */
+export function assertDecisionHolds(plan: Plan, decision: Decision): void {
+  for (const vote of decision.votes) assertMayVote(plan, vote);
+  const people = new Set(decision.votes.map((vote) => vote.by));
+  const expected = tally(plan, decision.votes);
+  if (decision.plan !== plan.digest || people.size !== decision.votes.length || expected?.decision !== decision.decision) {
+    throw new DecisionRefused(`the decision on sync ${plan.sync} does not fit its plan`);
+  }
+}

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+
+/** A SHA-256 digest as 64 lower-case hex digits; what `sha256sum` prints. */
+export const sha256Schema = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits')
+  .brand<'Sha256'>();
+
+export type Sha256 = z.infer<typeof sha256Schema>;
+
+export function sha256(bytes: Uint8Array | string): Sha256 {
+  return createHash('sha256').update(bytes).digest('hex') as Sha256;
+}
+
+/** Hashes a sequence of text lines, each ended by a line feed, without holding them. */
+export class LineHasher {
+  readonly #hash = createHash('sha256');
+
+  add(line: string): void {
+    this.#hash.update(line).update('\n');
+  }
+
+  digest(): Sha256 {
+    return this.#hash.digest('hex') as Sha256;
+  }
+}
+
+/** The form shown to people and machines outside: names its algorithm. */
+export function labelled(digest: Sha256): `sha256:${string}` {
+  return `sha256:${digest}`;
+}
+
+/** Accepts a digest with or without its algorithm in front, as people paste it. */
+export function parseLabelledDigest(text: string): Sha256 {
+  return sha256Schema.parse(text.trim().toLowerCase().replace(/^sha256:/, ''));
+}

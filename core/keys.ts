@@ -1,0 +1,88 @@
+import { InvalidDocument } from './errors.ts';
+import type { Sha256 } from './digest.ts';
+import { type ServerId, serverIdSchema } from './server.ts';
+import { type SyncId, syncIdSchema } from './sync.ts';
+
+/** Every object key is made and taken apart here. */
+export const keys = {
+  fleet: () => 'fleet/fleet.json',
+  controlKey: () => 'fleet/control-key.json',
+
+  enrolment: (server: ServerId) => `servers/${server}/enrolment.json`,
+  status: (server: ServerId) => `servers/${server}/status.json`,
+  currentOrder: (server: ServerId) => `servers/${server}/orders/current.json`,
+  order: (server: ServerId, sequence: number) => `servers/${server}/orders/${String(sequence).padStart(10, '0')}.json`,
+  progress: (server: ServerId, order: OrderId) => `servers/${server}/progress/${order}.json`,
+  receipt: (server: ServerId, order: OrderId) => `servers/${server}/receipts/${order}.json`,
+  manifest: (server: ServerId, digest: Sha256) => `servers/${server}/manifests/${digest}`,
+
+  snapshot: (digest: Sha256) => `snapshots/${digest}`,
+  pack: (digest: Sha256) => `packs/${digest.slice(0, 2)}/${digest}`,
+
+  syncs: () => 'syncs/',
+  request: (sync: SyncId) => `syncs/${sync}/request.json`,
+  inventoryItems: (sync: SyncId) => `syncs/${sync}/inventory.json`,
+  plan: (sync: SyncId) => `syncs/${sync}/plan.json`,
+  part: (sync: SyncId, server: ServerId) => `syncs/${sync}/parts/${server}`,
+  waveItems: (sync: SyncId, wave: number) => `syncs/${sync}/waves/${wave}.json`,
+  orderRecord: (sync: SyncId, step: OrderStep, server: ServerId) => `syncs/${sync}/orders/${step}/${server}.json`,
+  approvalRequested: (sync: SyncId) => `syncs/${sync}/approval-requested.json`,
+  votes: (sync: SyncId) => `syncs/${sync}/votes/`,
+  vote: (sync: SyncId, voter: Sha256) => `syncs/${sync}/votes/${voter}.json`,
+  decision: (sync: SyncId) => `syncs/${sync}/decision.json`,
+  cancelled: (sync: SyncId) => `syncs/${sync}/cancelled.json`,
+  halted: (sync: SyncId) => `syncs/${sync}/halted.json`,
+  verdict: (sync: SyncId) => `syncs/${sync}/verdict.json`,
+
+  token: (waitFor: TokenId) => `tokens/${waitFor}.json`,
+  executions: () => 'executions/',
+  execution: (sync: SyncId) => `executions/${sync}.json`,
+} as const;
+
+export type OrderStep = 'inventory' | 'apply';
+
+/** One order per sync, step and server: `{sync}-{step}-{site}.{name}`, the same at every attempt. */
+export type OrderId = string & { readonly __brand: 'OrderId' };
+
+/** An order, or the approval of a sync. */
+export type TokenId = OrderId | `${string}-approval`;
+
+export function orderId(sync: SyncId, step: OrderStep, server: ServerId): OrderId {
+  return `${sync}-${step}-${server.replace('/', '.')}` as OrderId;
+}
+
+export function approvalTokenId(sync: SyncId): TokenId {
+  return `${sync}-approval`;
+}
+
+const ORDER_ID = /^(\d{8}T\d{6}Z-[0-9a-f]{8})-(inventory|apply)-([a-z0-9][a-z0-9_-]*)\.([a-z0-9_.-]+)$/;
+
+export function parseOrderId(text: string): OrderId {
+  if (!ORDER_ID.test(text)) throw new InvalidDocument('order id', `${JSON.stringify(text)} is not one`);
+  return text as OrderId;
+}
+
+/** What an agent or an approver wrote that may let the workflow go on. */
+export type Signal =
+  | { readonly kind: 'receipt' | 'progress'; readonly server: ServerId; readonly order: OrderId }
+  | { readonly kind: 'decision' | 'cancelled'; readonly sync: SyncId };
+
+/** `undefined` for every other key. */
+export function parseSignalKey(key: string): Signal | undefined {
+  const agent = /^servers\/([^/]+\/[^/]+)\/(receipts|progress)\/([^/]+)\.json$/.exec(key);
+  if (agent !== null) {
+    const [, server = '', folder, order = ''] = agent;
+    if (!serverIdSchema.safeParse(server).success || !ORDER_ID.test(order)) return undefined;
+    return { kind: folder === 'receipts' ? 'receipt' : 'progress', server: server as ServerId, order: order as OrderId };
+  }
+  const control = /^syncs\/([^/]+)\/(decision|cancelled)\.json$/.exec(key);
+  if (control === null) return undefined;
+  const sync = syncIdSchema.safeParse(control[1]);
+  return sync.success ? { kind: control[2] as 'decision' | 'cancelled', sync: sync.data } : undefined;
+}
+
+/** The sync whose execution this key records. */
+export function parseExecutionKey(key: string): SyncId | undefined {
+  const sync = syncIdSchema.safeParse(/^executions\/([^/]+)\.json$/.exec(key)?.[1]);
+  return sync.success ? sync.data : undefined;
+}

@@ -1,0 +1,206 @@
+import { z } from 'zod';
+import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
+import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
+import { InvalidDocument } from './errors.ts';
+import { brokenPathRule, relativePathSchema } from './path-rules.ts';
+import { artifactClassSchema, isProtectedClass } from './profile.ts';
+
+export const MANIFEST_FORMAT = 'lockstep-manifest/1';
+
+const countSchema = z.int().nonnegative();
+
+const fileFields = {
+  class: artifactClassSchema,
+  /** Permission bits; null where the file system has none (Windows). */
+  mode: z.int().min(0).max(0o7777).nullable(),
+  /** Milliseconds since 1970. */
+  mtime: z.int(),
+  path: relativePathSchema,
+  sha256: sha256Schema,
+  /** Bytes. */
+  size: countSchema,
+};
+
+/** A file that travels. */
+const artifactSchema = z.strictObject({ ...fileFields, kind: z.literal('artifact') });
+
+/** A license or an identity: hashed for the proof, never uploaded, never written. */
+const protectedSchema = z.strictObject({ ...fileFields, kind: z.literal('protected') });
+
+/** An empty folder; its path ends with a slash, so that it sorts right before what it might contain elsewhere. */
+export const folderPathSchema = z
+  .string()
+  .endsWith('/')
+  .refine((path) => brokenPathRule(path.slice(0, -1)) === undefined, 'it breaks a path rule');
+
+const folderSchema = z.strictObject({ kind: z.literal('folder'), path: folderPathSchema });
+
+/** Seen and left alone: no rule names it, a link, a device, or a name that breaks a path rule. */
+const leftOutSchema = z.strictObject({
+  kind: z.enum(['unrecognised', 'link', 'special', 'unnameable']),
+  path: z.string().min(1).max(8192),
+  /** Why, where the kind does not say it. */
+  reason: z.string().max(300).optional(),
+});
+
+export const manifestEntrySchema = z.discriminatedUnion('kind', [
+  artifactSchema,
+  protectedSchema,
+  folderSchema,
+  leftOutSchema,
+]);
+
+export type Artifact = z.infer<typeof artifactSchema>;
+export type ProtectedFile = z.infer<typeof protectedSchema>;
+export type EmptyFolder = z.infer<typeof folderSchema>;
+export type LeftOut = z.infer<typeof leftOutSchema>;
+export type ManifestEntry = z.infer<typeof manifestEntrySchema>;
+
+const headerSchema = z.strictObject({ format: z.literal(MANIFEST_FORMAT), profile: sha256Schema });
+
+/** What a manifest holds, small enough for a receipt. */
+export const manifestSummarySchema = z.strictObject({
+  /** SHA-256 over the uncompressed lines: the manifest's name. */
+  manifest: sha256Schema,
+  profile: sha256Schema,
+  /** SHA-256 over path, class, size and SHA-256 of every artifact: equal states, equal digests. */
+  state: sha256Schema,
+  /** The same over the protected files. */
+  protectedState: sha256Schema,
+  artifacts: countSchema,
+  bytes: countSchema,
+  protected: countSchema,
+  folders: countSchema,
+  unrecognised: countSchema,
+  links: countSchema,
+  special: countSchema,
+  unnameable: countSchema,
+});
+
+export type ManifestSummary = z.infer<typeof manifestSummarySchema>;
+
+export interface Manifest {
+  readonly summary: ManifestSummary;
+  /** Sorted by path, in code units. */
+  readonly entries: readonly ManifestEntry[];
+}
+
+/** Sorts and sums up what a scan found. */
+export function createManifest(profile: Sha256, found: readonly ManifestEntry[]): Manifest {
+  const entries = found.toSorted(byPath);
+  return { summary: summarise(profile, entries), entries };
+}
+
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  return compressLines(manifestLines(manifest.summary.profile, manifest.entries));
+}
+
+/** Parses bytes from the store; the digest that they must have is the caller's trust in them. */
+export function decodeManifest(bytes: Uint8Array, expected: Sha256): Manifest {
+  const what = `manifest ${expected}`;
+  const lines = decompressLines(what, bytes)[Symbol.iterator]();
+  const first = lines.next();
+  if (first.done === true) throw new InvalidDocument(what, 'it is empty');
+  const header = parseValue(what, headerSchema, parseJson(what, first.value));
+  const entries: ManifestEntry[] = [];
+  let last = '';
+  for (let line = lines.next(); line.done !== true; line = lines.next()) {
+    if (entries.length >= MAX_ENTRIES) throw new InvalidDocument(what, `more than ${MAX_ENTRIES} entries`);
+    const entry = parseValue(what, manifestEntrySchema, parseJson(what, line.value));
+    if (entry.path <= last) throw new InvalidDocument(what, `${JSON.stringify(entry.path)} is out of order`);
+    assertClassFitsKind(what, entry);
+    last = entry.path;
+    entries.push(entry);
+  }
+  const summary = summarise(header.profile, entries);
+  if (summary.manifest !== expected) throw new InvalidDocument(what, `its digest is ${summary.manifest}`);
+  return { summary, entries };
+}
+
+export function isArtifact(entry: ManifestEntry): entry is Artifact {
+  return entry.kind === 'artifact';
+}
+
+/** One artifact's share of a state digest. */
+export function stateLine(file: Pick<Artifact, 'class' | 'path' | 'sha256' | 'size'>): string {
+  return JSON.stringify({ class: file.class, path: file.path, sha256: file.sha256, size: file.size });
+}
+
+export function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+function* manifestLines(profile: Sha256, entries: readonly ManifestEntry[]): Generator<string> {
+  yield JSON.stringify({ format: MANIFEST_FORMAT, profile });
+  for (const entry of entries) yield manifestLine(entry);
+}
+
+/** Canonical by construction (RFC 8785): keys in order, strings and safe integers only. */
+function manifestLine(entry: ManifestEntry): string {
+  switch (entry.kind) {
+    case 'artifact':
+    case 'protected': {
+      const { class: artifactClass, kind, mode, mtime, path, sha256, size } = entry;
+      return JSON.stringify({ class: artifactClass, kind, mode, mtime, path, sha256, size });
+    }
+    case 'folder':
+      return JSON.stringify({ kind: entry.kind, path: entry.path });
+    case 'unrecognised':
+    case 'link':
+    case 'special':
+    case 'unnameable':
+      return JSON.stringify({ kind: entry.kind, path: entry.path, reason: entry.reason });
+  }
+}
+
+function summarise(profile: Sha256, entries: readonly ManifestEntry[]): ManifestSummary {
+  const manifest = new LineHasher();
+  for (const line of manifestLines(profile, entries)) manifest.add(line);
+  const state = new LineHasher();
+  const protectedState = new LineHasher();
+  const counts = { artifacts: 0, bytes: 0, protected: 0, folders: 0, unrecognised: 0, links: 0, special: 0, unnameable: 0 };
+  for (const entry of entries) {
+    switch (entry.kind) {
+      case 'artifact':
+        state.add(stateLine(entry));
+        counts.artifacts++;
+        counts.bytes += entry.size;
+        break;
+      case 'protected':
+        protectedState.add(stateLine(entry));
+        counts.protected++;
+        break;
+      case 'folder':
+        counts.folders++;
+        break;
+      case 'unrecognised':
+        counts.unrecognised++;
+        break;
+      case 'link':
+        counts.links++;
+        break;
+      case 'special':
+        counts.special++;
+        break;
+      case 'unnameable':
+        counts.unnameable++;
+        break;
+    }
+  }
+  return {
+    manifest: manifest.digest(),
+    profile,
+    state: state.digest(),
+    protectedState: protectedState.digest(),
+    ...counts,
+  };
+}
+
+function assertClassFitsKind(what: string, entry: ManifestEntry): void {
+  if (entry.kind !== 'artifact' && entry.kind !== 'protected') return;
+  if (isProtectedClass(entry.class) !== (entry.kind === 'protected')) {
+    throw new InvalidDocument(what, `${JSON.stringify(entry.path)} has class ${entry.class} but is said to be ${entry.kind}`);
+  }
+}
+
+const MAX_ENTRIES = 5_000_000;

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { sha256Schema } from './digest.ts';
+import { REFUSAL_REASONS } from './errors.ts';
+import { manifestSummarySchema } from './manifest.ts';
+import { orderIdSchema } from './order.ts';
+import { changeCountsSchema } from './plan.ts';
+import { publicKeySchema, type Signed, signedSchema } from './signed.ts';
+import { serverFactsSchema, serverIdSchema } from './server.ts';
+import { syncIdSchema } from './sync.ts';
+
+export const RECEIPT_FORMAT = 'lockstep-receipt/1';
+export const PROGRESS_FORMAT = 'lockstep-progress/1';
+export const STATUS_FORMAT = 'lockstep-status/1';
+export const ENROLMENT_FORMAT = 'lockstep-enrolment/1';
+
+const countSchema = z.int().nonnegative();
+
+const commonFields = {
+  format: z.literal(RECEIPT_FORMAT),
+  order: orderIdSchema,
+  sync: syncIdSchema,
+  server: serverIdSchema,
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+};
+
+/** Stock taken: the manifest is in the store; for a source the snapshot is, too. */
+const inventoryReceiptSchema = z.strictObject({
+  ...commonFields,
+  step: z.literal('inventory'),
+  outcome: z.literal('DONE'),
+  summary: manifestSummarySchema,
+  snapshot: sha256Schema.optional(),
+  bytesUploaded: countSchema,
+  facts: serverFactsSchema,
+});
+
+/** State and protected state, re-hashed from the disk. */
+const statesSchema = z.strictObject({ state: sha256Schema, protectedState: sha256Schema });
+
+const applyReceiptSchema = z.strictObject({
+  ...commonFields,
+  step: z.literal('apply'),
+  outcome: z.literal('SUCCEEDED'),
+  plan: sha256Schema,
+  part: sha256Schema,
+  before: statesSchema,
+  after: statesSchema,
+  changes: changeCountsSchema,
+  bytesFetched: countSchema,
+});
+
+/** Not done, and why. REFUSED and ROLLED_BACK leave the tree as it was; FAILED may not. */
+const failureReceiptSchema = z.strictObject({
+  ...commonFields,
+  step: z.enum(['inventory', 'apply']),
+  outcome: z.enum(['REFUSED', 'ROLLED_BACK', 'FAILED']),
+  reason: z.enum(REFUSAL_REASONS).optional(),
+  detail: z.string().max(4000),
+});
+
+export const receiptSchema = z.union([inventoryReceiptSchema, applyReceiptSchema, failureReceiptSchema]);
+
+/** An agent's signed answer to one order; created once. */
+export type Receipt = z.infer<typeof receiptSchema>;
+export type InventoryReceipt = z.infer<typeof inventoryReceiptSchema>;
+export type ApplyReceipt = z.infer<typeof applyReceiptSchema>;
+export type FailureReceipt = z.infer<typeof failureReceiptSchema>;
+
+export const signedReceiptSchema: z.ZodType<Signed<Receipt>> = signedSchema(receiptSchema);
+
+export const STAGES = ['scanning', 'uploading', 'fetching', 'staging', 'applying', 'verifying'] as const;
+
+export const progressSchema = z.strictObject({
+  format: z.literal(PROGRESS_FORMAT),
+  order: orderIdSchema,
+  server: serverIdSchema,
+  at: z.iso.datetime(),
+  stage: z.enum(STAGES),
+  filesDone: countSchema,
+  filesTotal: countSchema,
+  bytesDone: countSchema,
+  bytesTotal: countSchema,
+});
+
+/** Written at most every few seconds, signed; also the agent's heartbeat while it works. */
+export type Progress = z.infer<typeof progressSchema>;
+
+export const signedProgressSchema: z.ZodType<Signed<Progress>> = signedSchema(progressSchema);
+
+export const statusSchema = z.strictObject({
+  format: z.literal(STATUS_FORMAT),
+  server: serverIdSchema,
+  seenAt: z.iso.datetime(),
+  agent: z.string().max(40),
+  lastSequence: countSchema,
+  manifest: sha256Schema.optional(),
+});
+
+export type AgentStatus = z.infer<typeof statusSchema>;
+
+export const enrolmentSchema = z.strictObject({
+  format: z.literal(ENROLMENT_FORMAT),
+  server: serverIdSchema,
+  publicKey: publicKeySchema,
+  enrolledAt: z.iso.datetime(),
+});
+
+/** The key that an agent made; created once, so that nobody can quietly take its place. */
+export type Enrolment = z.infer<typeof enrolmentSchema>;
+
+export const CONTROL_KEY_FORMAT = 'lockstep-control-key/1';
+
+export const controlKeySchema = z.strictObject({ format: z.literal(CONTROL_KEY_FORMAT), publicKey: publicKeySchema });

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** `site/name`: lower-case words, so that it is safe in a key, a file name and an e-mail. */
+export const serverIdSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}\/[a-z0-9][a-z0-9_.-]{0,62}$/, 'expected site/name in lower-case letters, digits, - and _')
+  .refine((id) => !id.includes('..') && !id.endsWith('.'), 'expected a name without .. and without a trailing dot')
+  .brand<'ServerId'>();
+
+export type ServerId = z.infer<typeof serverIdSchema>;
+
+/** What an agent's file system cannot keep apart or store; decides which plans it can take. */
+export const serverFactsSchema = z.strictObject({
+  agent: z.string().max(40),
+  platform: z.string().max(40),
+  /** Names that differ only in case or normal form are one file. */
+  foldsNames: z.boolean(),
+  /** `<`, `>`, `"`, `|`, `?` and `*` cannot be in a name. */
+  windowsNames: z.boolean(),
+  /** Bytes that the agent may still write below the root. */
+  freeBytes: z.number().nonnegative(),
+});
+
+export type ServerFacts = z.infer<typeof serverFactsSchema>;

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { sha256Schema } from './digest.ts';
+import { changeCountsSchema, type Plan, type PlanPart } from './plan.ts';
+import type { ApplyReceipt } from './receipt.ts';
+import { serverIdSchema } from './server.ts';
+import { syncIdSchema, syncModeSchema } from './sync.ts';
+
+export const VERDICT_FORMAT = 'lockstep-verdict/1';
+
+const countSchema = z.int().nonnegative();
+
+export const destinationVerdictSchema = z.strictObject({
+  server: serverIdSchema,
+  verdict: z.enum(['IN_SYNC', 'SUCCEEDED', 'ROLLED_BACK', 'REFUSED', 'FAILED', 'OFFLINE', 'NOT_ATTEMPTED']),
+  reason: z.string().max(40).optional(),
+  detail: z.string().max(4000).optional(),
+  changes: changeCountsSchema,
+  protected: countSchema,
+  unrecognised: countSchema,
+  bytesFetched: countSchema,
+  /** Key of the signed receipt that says so. */
+  receipt: z.string().nullable(),
+});
+
+export type DestinationVerdict = z.infer<typeof destinationVerdictSchema>;
+
+export const syncVerdictSchema = z.strictObject({
+  format: z.literal(VERDICT_FORMAT),
+  sync: syncIdSchema,
+  /** PLANNED ends a dry run that found differences. */
+  verdict: z.enum(['IN_SYNC', 'SUCCEEDED', 'REJECTED', 'EXPIRED', 'HALTED', 'FAILED', 'PLANNED']),
+  reason: z.string().max(40).optional(),
+  detail: z.string().max(4000).optional(),
+  plan: sha256Schema.nullable(),
+  mode: syncModeSchema,
+  source: z.strictObject({
+    server: serverIdSchema,
+    manifest: sha256Schema.nullable(),
+    artifacts: countSchema,
+    bytes: countSchema,
+    bytesUploaded: countSchema,
+  }),
+  destinations: z.array(destinationVerdictSchema).max(20_000),
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+});
+
+/** `syncs/{sync}/verdict.json`, created once. */
+export type SyncVerdict = z.infer<typeof syncVerdictSchema>;
+
+/** How the workflow came to its report. */
+export type Ending = 'planned' | 'applied' | 'rejected' | 'expired' | 'halted' | 'failed';
+
+/** SUCCEEDED only if every destination named has ended well. */
+export function judgeSync(ending: Ending, destinations: readonly DestinationVerdict[], dryRun: boolean): SyncVerdict['verdict'] {
+  switch (ending) {
+    case 'rejected':
+      return 'REJECTED';
+    case 'expired':
+      return 'EXPIRED';
+    case 'halted':
+      return 'HALTED';
+    case 'failed':
+      return 'FAILED';
+    case 'planned':
+    case 'applied':
+      if (destinations.every(({ verdict }) => verdict === 'IN_SYNC')) return 'IN_SYNC';
+      if (destinations.every(endedWell)) return 'SUCCEEDED';
+      if (dryRun && destinations.every(({ verdict }) => verdict === 'IN_SYNC' || verdict === 'NOT_ATTEMPTED')) return 'PLANNED';
+      return 'FAILED';
+  }
+}
+
+export function endedWell({ verdict }: Pick<DestinationVerdict, 'verdict'>): boolean {
+  return verdict === 'IN_SYNC' || verdict === 'SUCCEEDED';
+}
+
+/** Why a receipt that says SUCCEEDED does not prove it; `undefined` when it does. */
+export function findReceiptFlaw(receipt: ApplyReceipt, plan: Plan, part: PlanPart): string | undefined {
+  const planned = plan.destinations.find(({ server }) => server === receipt.server);
+  if (receipt.plan !== plan.digest) return 'it is about another plan';
+  if (planned?.outcome !== 'changes' || receipt.part !== planned.part) return 'it is about another part of the plan';
+  if (receipt.before.state !== part.header.stateBefore) return 'it began from another state than was approved';
+  if (receipt.after.state !== part.header.stateAfter) return 'it ended in another state than was approved';
+  if (receipt.before.protectedState !== receipt.after.protectedState) return 'licenses or identity changed meanwhile';
+  return undefined;
+}
+
+/** 0 in sync or succeeded; 1 failed, halted or rolled back; 3 refused, rejected, expired or stale. */
+export function exitStatus(verdict: SyncVerdict): 0 | 1 | 3 {
+  switch (verdict.verdict) {
+    case 'IN_SYNC':
+    case 'SUCCEEDED':
+    case 'PLANNED':
+      return 0;
+    case 'REJECTED':
+    case 'EXPIRED':
+      return 3;
+    case 'HALTED':
+      return 1;
+    case 'FAILED': {
+      const bad = verdict.destinations.filter((destination) => !endedWell(destination));
+      const refused = bad.filter((destination) => destination.verdict === 'REFUSED' || destination.verdict === 'NOT_ATTEMPTED');
+      const sourceRefused = verdict.reason === 'UNREADABLE' || verdict.reason === 'GUARD';
+      return refused.length === bad.length && (sourceRefused || bad.some(({ verdict: one }) => one === 'REFUSED')) ? 3 : 1;
+    }
+  }
+}
