@@ -68,7 +68,11 @@ export function assertDecisionHolds(plan: Plan, decision: Decision): void {
   for (const vote of decision.votes) assertMayVote(plan, vote);
   const people = new Set(decision.votes.map((vote) => vote.by));
   const expected = tally(plan, decision.votes);
-  if (decision.plan !== plan.digest || people.size !== decision.votes.length || expected?.decision !== decision.decision) {
+  if (
+    decision.plan !== plan.digest ||
+    people.size !== decision.votes.length ||
+    expected?.decision !== decision.decision
+  ) {
     throw new DecisionRefused(`the decision on sync ${plan.sync} does not fit its plan`);
   }
 }

@@ -18,7 +18,8 @@ export interface Differences {
 
 /**
  * What has to happen at the destination, found by one merge of two manifests sorted by path. Overwriting leaves
- * alone what the source lacks; a mirror removes it, in the classes that travel.
+ * alone what the source lacks; a mirror removes it, in the classes that travel. An empty folder has no class, so it
+ * travels only when all classes do.
  */
 export function findDifferences(
   source: readonly ManifestEntry[],
@@ -59,7 +60,10 @@ class Collector {
   readonly #mode: SyncMode;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #operations: Operation[] = [];
-  readonly #classes = new Map<string, { create: number; update: number; remove: number; keep: number; bytes: number }>();
+  readonly #classes = new Map<
+    string,
+    { create: number; update: number; remove: number; keep: number; bytes: number }
+  >();
   readonly #state = new LineHasher();
   readonly #conflicts: string[] = [];
   /** Paths at the destination when all is done, sorted. */
@@ -74,7 +78,7 @@ class Collector {
     if (ours?.kind === 'artifact' && this.#travels(ours)) this.#takeArtifact(ours, theirs);
     else if (theirs?.kind === 'artifact') this.#takeOther(theirs, ours);
     else if (theirs !== undefined) this.#result.push({ path: theirs.path, isNew: false });
-    else if (ours?.kind === 'folder') this.#createFolder(ours.path);
+    else if (ours?.kind === 'folder' && this.#only === undefined) this.#createFolder(ours.path);
   }
 
   finish(): Differences {
@@ -138,7 +142,9 @@ class Collector {
     for (const [index, { path, isNew }] of this.#result.entries()) {
       if (isNew && path.endsWith('/') && this.#result[index + 1]?.path.startsWith(path) === true) needless.add(path);
     }
-    return this.#operations.filter((operation) => operation.change !== 'create-folder' || !needless.has(operation.path));
+    return this.#operations.filter(
+      (operation) => operation.change !== 'create-folder' || !needless.has(operation.path),
+    );
   }
 
   /** A new file below a file, or in the place of a folder that stays. */

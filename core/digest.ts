@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { BadInput } from './errors.ts';
 
 /** A SHA-256 digest as 64 lower-case hex digits; what `sha256sum` prints. */
 export const sha256Schema = z
@@ -33,5 +34,14 @@ export function labelled(digest: Sha256): `sha256:${string}` {
 
 /** Accepts a digest with or without its algorithm in front, as people paste it. */
 export function parseLabelledDigest(text: string): Sha256 {
-  return sha256Schema.parse(text.trim().toLowerCase().replace(/^sha256:/, ''));
+  const digest = sha256Schema.safeParse(
+    text
+      .trim()
+      .toLowerCase()
+      .replace(/^sha256:/, ''),
+  );
+  if (digest.success) return digest.data;
+  throw new BadInput(`${JSON.stringify(text)} is not a digest: expected sha256: and 64 hex digits`, {
+    cause: digest.error,
+  });
 }

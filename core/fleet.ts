@@ -16,7 +16,9 @@ const approvalSchema = z.strictObject({
 export const fleetSchema = z.strictObject({
   fleet: wordSchema,
   /** Site -> the names of its servers. */
-  sites: z.record(wordSchema, z.strictObject({ servers: z.array(z.string()).min(1).max(1000) })),
+  sites: z
+    .record(wordSchema, z.strictObject({ servers: z.array(z.string()).min(1).max(1000) }))
+    .superRefine(checkServers),
   approval: approvalSchema.default({ mail: [], required: 1, 'requester-may-approve': false }),
   waves: z
     .strictObject({ size: z.int().min(1).max(10_000).default(10), 'error-budget': z.int().min(0).default(0) })
@@ -33,6 +35,18 @@ export const fleetSchema = z.strictObject({
 
 export type Fleet = z.infer<typeof fleetSchema>;
 
+function checkServers(sites: Record<string, { readonly servers: readonly string[] }>, context: z.RefinementCtx): void {
+  for (const [site, { servers }] of Object.entries(sites)) {
+    for (const [index, name] of servers.entries()) {
+      const [issue] = serverIdSchema.safeParse(`${site}/${name}`).error?.issues ?? [];
+      const message = issue?.message ?? (servers.indexOf(name) < index ? `${name} is named twice` : undefined);
+      if (message !== undefined) context.addIssue({ code: 'custom', message, path: [site, 'servers', index] });
+    }
+  }
+}
+
 export function fleetServers(fleet: Fleet): ServerId[] {
-  return Object.entries(fleet.sites).flatMap(([site, { servers }]) => servers.map((name) => serverIdSchema.parse(`${site}/${name}`)));
+  return Object.entries(fleet.sites).flatMap(([site, { servers }]) =>
+    servers.map((name) => serverIdSchema.parse(`${site}/${name}`)),
+  );
 }

@@ -1,7 +1,6 @@
 import type { Differences } from './differences.ts';
 import type { ManifestEntry, ManifestSummary } from './manifest.ts';
 import { foldPath, isStorableOnWindows } from './path-rules.ts';
-import { bringsContent } from './plan.ts';
 import type { ServerFacts } from './server.ts';
 import type { SyncPolicy } from './sync.ts';
 
@@ -58,23 +57,37 @@ function clashesWithFolder({ differences }: GuardedPlan): string | undefined {
 
 function namesCollide({ destination, differences }: GuardedPlan): string | undefined {
   if (!destination.facts.foldsNames) return undefined;
-  const removed = new Set(differences.operations.filter(({ change }) => change === 'remove').map(({ path }) => path));
-  const byFolded = new Map<string, string>();
-  for (const { path, kind } of destination.entries) {
-    if (kind !== 'folder' && !removed.has(path as never)) byFolded.set(foldPath(path), path);
+  const removed = new Set<string>(
+    differences.operations.filter(({ change }) => change === 'remove').map(({ path }) => path),
+  );
+  const spellings = new Map<string, string>();
+  for (const { path } of destination.entries) {
+    if (removed.has(path)) continue;
+    for (const name of withFoldersAbove(path)) spellings.set(foldPath(name), name);
   }
-  for (const { path } of differences.operations.filter(bringsContent)) {
-    const other = byFolded.get(foldPath(path));
-    if (other !== undefined && other !== path) {
-      return `${JSON.stringify(path)} and ${JSON.stringify(other)} are one file at the destination: rename one at the source`;
+  for (const { path } of differences.operations.filter(({ change }) => change !== 'remove')) {
+    for (const name of withFoldersAbove(path)) {
+      const folded = foldPath(name);
+      const other = spellings.get(folded) ?? name;
+      if (other !== name) {
+        return `${JSON.stringify(name)} and ${JSON.stringify(other)} are one name at the destination: rename one at the source`;
+      }
+      spellings.set(folded, name);
     }
-    byFolded.set(foldPath(path), path);
   }
   return undefined;
+}
+
+/** `a/b/c` -> `a`, `a/b`, `a/b/c`: a folder's name can collide as a file's can. */
+function* withFoldersAbove(path: string): Generator<string> {
+  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) yield path.slice(0, slash);
+  if (!path.endsWith('/')) yield path;
 }
 
 function namesNotStorable({ destination, differences }: GuardedPlan): string | undefined {
   if (!destination.facts.windowsNames) return undefined;
   const bad = differences.operations.find(({ path }) => !isStorableOnWindows(path));
-  return bad === undefined ? undefined : `${JSON.stringify(bad.path)} cannot be stored on Windows: rename it at the source`;
+  return bad === undefined
+    ? undefined
+    : `${JSON.stringify(bad.path)} cannot be stored on Windows: rename it at the source`;
 }

@@ -1,5 +1,5 @@
-import { InvalidDocument } from './errors.ts';
 import type { Sha256 } from './digest.ts';
+import { InvalidDocument } from './errors.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
 import { type SyncId, syncIdSchema } from './sync.ts';
 
@@ -23,7 +23,7 @@ export const keys = {
   request: (sync: SyncId) => `syncs/${sync}/request.json`,
   inventoryItems: (sync: SyncId) => `syncs/${sync}/inventory.json`,
   plan: (sync: SyncId) => `syncs/${sync}/plan.json`,
-  part: (sync: SyncId, server: ServerId) => `syncs/${sync}/parts/${server}`,
+  part: (sync: SyncId, server: ServerId, digest: Sha256) => `syncs/${sync}/parts/${server}/${digest}`,
   waveItems: (sync: SyncId, wave: number) => `syncs/${sync}/waves/${wave}.json`,
   orderRecord: (sync: SyncId, step: OrderStep, server: ServerId) => `syncs/${sync}/orders/${step}/${server}.json`,
   approvalRequested: (sync: SyncId) => `syncs/${sync}/approval-requested.json`,
@@ -72,13 +72,23 @@ export function parseSignalKey(key: string): Signal | undefined {
   const agent = /^servers\/([^/]+\/[^/]+)\/(receipts|progress)\/([^/]+)\.json$/.exec(key);
   if (agent !== null) {
     const [, server = '', folder, order = ''] = agent;
-    if (!serverIdSchema.safeParse(server).success || !ORDER_ID.test(order)) return undefined;
-    return { kind: folder === 'receipts' ? 'receipt' : 'progress', server: server as ServerId, order: order as OrderId };
+    if (!serverIdSchema.safeParse(server).success || !isOrderFor(server, order)) return undefined;
+    return {
+      kind: folder === 'receipts' ? 'receipt' : 'progress',
+      server: server as ServerId,
+      order: order as OrderId,
+    };
   }
   const control = /^syncs\/([^/]+)\/(decision|cancelled)\.json$/.exec(key);
   if (control === null) return undefined;
   const sync = syncIdSchema.safeParse(control[1]);
   return sync.success ? { kind: control[2] as 'decision' | 'cancelled', sync: sync.data } : undefined;
+}
+
+/** An agent may write any name below its own prefix, also that of another server's order. */
+function isOrderFor(server: string, order: string): boolean {
+  const [, , , site, name] = ORDER_ID.exec(order) ?? [];
+  return `${site}/${name}` === server;
 }
 
 /** The sync whose execution this key records. */

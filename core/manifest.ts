@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
+import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
 import { brokenPathRule, relativePathSchema } from './path-rules.ts';
 import { artifactClassSchema, isProtectedClass } from './profile.ts';
@@ -85,9 +85,10 @@ export interface Manifest {
   readonly entries: readonly ManifestEntry[];
 }
 
-/** Sorts and sums up what a scan found. */
+/** Sorts and sums up what a scan found. Names that are not Unicode can come out as the same text: that is one entry. */
 export function createManifest(profile: Sha256, found: readonly ManifestEntry[]): Manifest {
-  const entries = found.toSorted(byPath);
+  const sorted = found.toSorted(byPath);
+  const entries = sorted.filter(({ kind, path }, index) => kind !== 'unnameable' || path !== sorted[index - 1]?.path);
   return { summary: summarise(profile, entries), entries };
 }
 
@@ -158,7 +159,16 @@ function summarise(profile: Sha256, entries: readonly ManifestEntry[]): Manifest
   for (const line of manifestLines(profile, entries)) manifest.add(line);
   const state = new LineHasher();
   const protectedState = new LineHasher();
-  const counts = { artifacts: 0, bytes: 0, protected: 0, folders: 0, unrecognised: 0, links: 0, special: 0, unnameable: 0 };
+  const counts = {
+    artifacts: 0,
+    bytes: 0,
+    protected: 0,
+    folders: 0,
+    unrecognised: 0,
+    links: 0,
+    special: 0,
+    unnameable: 0,
+  };
   for (const entry of entries) {
     switch (entry.kind) {
       case 'artifact':
@@ -199,7 +209,10 @@ function summarise(profile: Sha256, entries: readonly ManifestEntry[]): Manifest
 function assertClassFitsKind(what: string, entry: ManifestEntry): void {
   if (entry.kind !== 'artifact' && entry.kind !== 'protected') return;
   if (isProtectedClass(entry.class) !== (entry.kind === 'protected')) {
-    throw new InvalidDocument(what, `${JSON.stringify(entry.path)} has class ${entry.class} but is said to be ${entry.kind}`);
+    throw new InvalidDocument(
+      what,
+      `${JSON.stringify(entry.path)} has class ${entry.class} but is said to be ${entry.kind}`,
+    );
   }
 }
 

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { sha256Schema } from './digest.ts';
 import { OrderRefused } from './errors.ts';
 import type { PlanPart } from './plan.ts';
-import { isSignedBy, type Signed, signedSchema } from './signed.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
+import { isSignedBy, type Signed, signedSchema } from './signed.ts';
 import { syncIdSchema } from './sync.ts';
 
 export const ORDER_FORMAT = 'lockstep-order/1';
@@ -52,7 +52,10 @@ export interface ObedienceContext {
 export function assertObeyable(signed: Signed<Order>, context: ObedienceContext): void {
   const order = signed.payload;
   if (!isSignedBy(signed, context.controlKey)) {
-    throw new OrderRefused('BAD_SIGNATURE', 'the order is not signed by the control plane that this agent is enrolled with');
+    throw new OrderRefused(
+      'BAD_SIGNATURE',
+      'the order is not signed by the control plane that this agent is enrolled with',
+    );
   }
   if (order.server !== context.server) {
     throw new OrderRefused('WRONG_SERVER', `the order is for ${order.server}, this is ${context.server}`);
@@ -61,7 +64,10 @@ export function assertObeyable(signed: Signed<Order>, context: ObedienceContext)
     throw new OrderRefused('REPLAYED', `order ${order.sequence} came after order ${context.lastSequence}`);
   }
   if (Date.parse(order.expiresAt) <= context.now.getTime()) {
-    throw new OrderRefused('EXPIRED', `the order was to be begun before ${order.expiresAt}; if that is not so, check this server's clock`);
+    throw new OrderRefused(
+      'EXPIRED',
+      `the order was to be begun before ${order.expiresAt}; if that is not so, check this server's clock`,
+    );
   }
 }
 

@@ -67,8 +67,10 @@ export function isStorableOnWindows(path: string): boolean {
 
 /**
  * The form in which paths are compared for protection and collisions: NFC and full case folding. It folds a
- * little more than NTFS does (ß and ss meet), which errs on the side of refusing.
+ * little more than NTFS does (ß and ss meet), which errs on the side of refusing. A sigma folds to one form
+ * wherever it stands, because a glob and the path that it is to match end their words differently.
  */
 export function foldPath(path: string): string {
-  return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
+  const folded = path.normalize('NFC').toLowerCase().toUpperCase().toLowerCase();
+  return folded.replaceAll('ς', 'σ').normalize('NFC');
 }

@@ -31,7 +31,12 @@ const formerSchema = z.strictObject({ sha256: sha256Schema, size: countSchema })
 export const operationSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('create'), ...contentFields }),
   z.strictObject({ change: z.literal('update'), ...contentFields, former: formerSchema }),
-  z.strictObject({ change: z.literal('remove'), class: syncedClassSchema, path: relativePathSchema, former: formerSchema }),
+  z.strictObject({
+    change: z.literal('remove'),
+    class: syncedClassSchema,
+    path: relativePathSchema,
+    former: formerSchema,
+  }),
   z.strictObject({ change: z.literal('create-folder'), path: folderPathSchema }),
 ]);
 
@@ -130,7 +135,9 @@ const destinationSchema = z.discriminatedUnion('outcome', [
     bytes: countSchema,
     classes: z.record(z.string(), classChangesSchema),
     /** A few paths a person should see before deciding: removals first, then the largest. */
-    notable: z.array(z.strictObject({ change: z.enum(['create', 'update', 'remove']), path: z.string(), size: countSchema })).max(20),
+    notable: z
+      .array(z.strictObject({ change: z.enum(['create', 'update', 'remove']), path: z.string(), size: countSchema }))
+      .max(20),
     protected: countSchema,
     unrecognised: countSchema,
   }),
@@ -141,7 +148,12 @@ const destinationSchema = z.discriminatedUnion('outcome', [
     protected: countSchema,
     unrecognised: countSchema,
   }),
-  z.strictObject({ outcome: z.literal('refused'), server: serverIdSchema, reason: z.enum(REFUSAL_REASONS), detail: z.string().max(2000) }),
+  z.strictObject({
+    outcome: z.literal('refused'),
+    server: serverIdSchema,
+    reason: z.enum(REFUSAL_REASONS),
+    detail: z.string().max(2000),
+  }),
   z.strictObject({ outcome: z.enum(['offline', 'failed']), server: serverIdSchema, detail: z.string().max(2000) }),
 ]);
 

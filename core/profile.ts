@@ -49,12 +49,13 @@ export function isSyncedClass(name: string): boolean {
 
 /**
  * Sorts paths into classes. Globs are compared without regard to case or Unicode normal form, so that an alias
- * of a protected name is protected too; a protecting rule wins over any other, wherever it stands.
+ * of a protected name is protected too; a protecting rule wins over any other, wherever it stands. The answer is
+ * the same on every platform.
  */
 export function classifier(profile: Profile): (path: string) => ArtifactClass {
   const rules = profile.rules.map((rule) => ({
     class: rule.class,
-    matches: picomatch(rule.match.map(foldPath), { dot: true, nonegate: true }),
+    matches: picomatch(rule.match.map(foldPath), { dot: true, nonegate: true, windows: false }),
   }));
   const ordered = [
     ...rules.filter((rule) => isProtectedClass(rule.class)),

@@ -4,8 +4,8 @@ import { REFUSAL_REASONS } from './errors.ts';
 import { manifestSummarySchema } from './manifest.ts';
 import { orderIdSchema } from './order.ts';
 import { changeCountsSchema } from './plan.ts';
-import { publicKeySchema, type Signed, signedSchema } from './signed.ts';
 import { serverFactsSchema, serverIdSchema } from './server.ts';
+import { publicKeySchema, type Signed, signedSchema } from './signed.ts';
 import { syncIdSchema } from './sync.ts';
 
 export const RECEIPT_FORMAT = 'lockstep-receipt/1';

@@ -3,7 +3,10 @@ import { z } from 'zod';
 /** `site/name`: lower-case words, so that it is safe in a key, a file name and an e-mail. */
 export const serverIdSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,62}\/[a-z0-9][a-z0-9_.-]{0,62}$/, 'expected site/name in lower-case letters, digits, - and _')
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,62}\/[a-z0-9][a-z0-9_.-]{0,62}$/,
+    'expected site/name in lower-case letters, digits, - and _',
+  )
   .refine((id) => !id.includes('..') && !id.endsWith('.'), 'expected a name without .. and without a trailing dot')
   .brand<'ServerId'>();
 

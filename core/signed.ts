@@ -36,7 +36,9 @@ export function keyId(publicKey: string): Sha256 {
   try {
     const key = createPublicKey(publicKey);
     if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new TypeError('expected an ECDSA key on P-256');
-    return createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('hex') as Sha256;
+    return createHash('sha256')
+      .update(key.export({ type: 'spki', format: 'der' }))
+      .digest('hex') as Sha256;
   } catch (cause) {
     throw new InvalidDocument('public key', 'it is not an ECDSA key on P-256 in SPKI PEM', { cause });
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalJson } from './canonical-json.ts';
 import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
 import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
@@ -27,7 +28,10 @@ export type Chunk = z.infer<typeof chunkSchema>;
 /** The chunks of one file content, in order. */
 const recipeSchema = z
   .strictObject({ sha256: sha256Schema, size: countSchema, chunks: z.array(chunkSchema) })
-  .refine((recipe) => recipe.chunks.reduce((sum, chunk) => sum + chunk.size, 0) === recipe.size, 'its chunks do not add up');
+  .refine(
+    (recipe) => recipe.chunks.reduce((sum, chunk) => sum + chunk.size, 0) === recipe.size,
+    'its chunks do not add up',
+  );
 
 export type Recipe = z.infer<typeof recipeSchema>;
 
@@ -52,18 +56,20 @@ export function decodeSnapshot(bytes: Uint8Array, expected: Sha256): Snapshot {
   if (digestOf(lines) !== expected) throw new InvalidDocument(what, 'its digest differs');
   const { manifest } = parseValue(what, headerSchema, parseJson(what, first));
   const recipes = new Map<Sha256, Recipe>();
+  let last = '';
   for (const line of rest) {
     const recipe = parseValue(what, recipeSchema, parseJson(what, line));
+    if (recipe.sha256 <= last) throw new InvalidDocument(what, `content ${recipe.sha256} is out of order`);
+    last = recipe.sha256;
     recipes.set(recipe.sha256, recipe);
   }
   return { manifest, recipes };
 }
 
 function* snapshotLines(snapshot: Snapshot): Generator<string> {
-  yield JSON.stringify({ format: SNAPSHOT_FORMAT, manifest: snapshot.manifest });
-  for (const recipe of [...snapshot.recipes.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1))) {
-    yield JSON.stringify({ sha256: recipe.sha256, size: recipe.size, chunks: recipe.chunks });
-  }
+  yield canonicalJson({ format: SNAPSHOT_FORMAT, manifest: snapshot.manifest });
+  const recipes = [...snapshot.recipes.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
+  for (const recipe of recipes) yield canonicalJson(recipe);
 }
 
 function digestOf(lines: readonly string[]): Sha256 {

@@ -39,8 +39,8 @@ export const timeoutsSchema = z.strictObject({
   inventorySeconds: z.int().min(1).max(604_800),
   /** Seconds that one destination may take to fetch and apply. */
   applySeconds: z.int().min(1).max(604_800),
-  /** Seconds that a plan waits for its approval. */
-  approvalSeconds: z.int().min(1).max(31_536_000),
+  /** Seconds that a plan waits for its approval; at most twenty days, for a timer holds no more than 24. */
+  approvalSeconds: z.int().min(1).max(1_728_000),
 });
 
 export type Timeouts = z.infer<typeof timeoutsSchema>;
@@ -64,12 +64,18 @@ export const syncRequestSchema = z
     notify: z.array(z.email()).max(50),
   })
   .refine((request) => !request.destinations.includes(request.source), 'the source is among the destinations')
-  .refine((request) => new Set(request.destinations).size === request.destinations.length, 'a destination is named twice');
+  .refine(
+    (request) => new Set(request.destinations).size === request.destinations.length,
+    'a destination is named twice',
+  );
 
 export type SyncRequest = z.infer<typeof syncRequestSchema>;
 
 /** `now` and eight random hex digits make the id. */
 export function createSyncId(now: Date, random: string): SyncId {
-  const time = now.toISOString().replace(/[-:]/g, '').replace(/\.\d+Z$/, 'Z');
+  const time = now
+    .toISOString()
+    .replace(/[-:]/g, '')
+    .replace(/\.\d+Z$/, 'Z');
   return syncIdSchema.parse(`${time}-${random}`);
 }

@@ -52,7 +52,11 @@ export type SyncVerdict = z.infer<typeof syncVerdictSchema>;
 export type Ending = 'planned' | 'applied' | 'rejected' | 'expired' | 'halted' | 'failed';
 
 /** SUCCEEDED only if every destination named has ended well. */
-export function judgeSync(ending: Ending, destinations: readonly DestinationVerdict[], dryRun: boolean): SyncVerdict['verdict'] {
+export function judgeSync(
+  ending: Ending,
+  destinations: readonly DestinationVerdict[],
+  dryRun: boolean,
+): SyncVerdict['verdict'] {
   switch (ending) {
     case 'rejected':
       return 'REJECTED';
@@ -64,9 +68,11 @@ export function judgeSync(ending: Ending, destinations: readonly DestinationVerd
       return 'FAILED';
     case 'planned':
     case 'applied':
+      if (destinations.length === 0) return 'FAILED';
       if (destinations.every(({ verdict }) => verdict === 'IN_SYNC')) return 'IN_SYNC';
       if (destinations.every(endedWell)) return 'SUCCEEDED';
-      if (dryRun && destinations.every(({ verdict }) => verdict === 'IN_SYNC' || verdict === 'NOT_ATTEMPTED')) return 'PLANNED';
+      if (dryRun && destinations.every(({ verdict }) => verdict === 'IN_SYNC' || verdict === 'NOT_ATTEMPTED'))
+        return 'PLANNED';
       return 'FAILED';
   }
 }
@@ -100,9 +106,13 @@ export function exitStatus(verdict: SyncVerdict): 0 | 1 | 3 {
       return 1;
     case 'FAILED': {
       const bad = verdict.destinations.filter((destination) => !endedWell(destination));
-      const refused = bad.filter((destination) => destination.verdict === 'REFUSED' || destination.verdict === 'NOT_ATTEMPTED');
+      const refused = bad.filter(
+        (destination) => destination.verdict === 'REFUSED' || destination.verdict === 'NOT_ATTEMPTED',
+      );
       const sourceRefused = verdict.reason === 'UNREADABLE' || verdict.reason === 'GUARD';
-      return refused.length === bad.length && (sourceRefused || bad.some(({ verdict: one }) => one === 'REFUSED')) ? 3 : 1;
+      return refused.length === bad.length && (sourceRefused || bad.some(({ verdict: one }) => one === 'REFUSED'))
+        ? 3
+        : 1;
     }
   }
 }

@@ -1,3 +1,5 @@
+import type { SyncId } from '../sync.ts';
+
 /** The workflow engine's side of waiting: Step Functions, or the embedded engine. Throws TaskTokenGone. */
 export interface TaskTokens {
   succeed(token: string, output: unknown): Promise<void>;
@@ -7,5 +9,5 @@ export interface TaskTokens {
 
 /** Starting the workflow once per sync; a second start of the same sync changes nothing. */
 export interface Executions {
-  start(sync: string): Promise<void>;
+  start(sync: SyncId): Promise<void>;
 }

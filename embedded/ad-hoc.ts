@@ -1,0 +1,112 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, realpath, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { openFileSigner } from '#adapters/file-signer.ts';
+import { openStore } from '#adapters/open-store.ts';
+import { runAgent } from '#agents/agent.ts';
+import { enrolAgent } from '#agents/enrol.ts';
+import { WorkerPool } from '#agents/worker-pool.ts';
+import { keys } from '#core/keys.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { Profile } from '#core/profile.ts';
+import { type ServerId, serverIdSchema } from '#core/server.ts';
+import type { SyncId } from '#core/sync.ts';
+import { cancelSync } from '#functions/cancel-sync.ts';
+import type { Log } from '#functions/dependencies.ts';
+import { writeVerdict } from '#functions/report/write-verdict.ts';
+import { requestSync, type SyncWish } from '#functions/request-sync.ts';
+import { Controller } from './controller.ts';
+import { publishControlKey } from './control-key.ts';
+
+/** Folders of this machine as servers, with agents and a controller in this process: nothing to set up. */
+export interface AdHocSession {
+  readonly store: ObjectStore;
+  readonly controlKey: string;
+  readonly source: ServerId;
+  readonly destinations: readonly ServerId[];
+  rootOf(server: ServerId): string;
+  request(wish: Omit<SyncWish, 'source' | 'destinations'>): Promise<SyncId>;
+  /** Resolves when the sync has its verdict; rejects when an agent cannot go on. */
+  finished(sync: SyncId): Promise<void>;
+  /** Stops everything and writes the truth about what was reached as the verdict. */
+  interrupt(sync: SyncId, by: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface AdHocRequest {
+  readonly storeUrl: string;
+  /** Keys and the agents' memory; neither in the store nor in a tree. */
+  readonly stateFolder: string;
+  readonly source: string;
+  readonly destinations: readonly string[];
+  readonly profile: Profile;
+  readonly log: Log;
+}
+
+/** The directory store is asked this often; a look costs a few microseconds. */
+const POLL_MILLISECONDS = 50;
+
+export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSession> {
+  const { storeUrl, stateFolder, log } = request;
+  const now = () => new Date();
+  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  const store = await openStore(storeUrl);
+  const signer = await openFileSigner(join(stateFolder, 'control-key.pem'));
+  await publishControlKey(store, signer.publicKey);
+
+  const roots = new Map<ServerId, string>();
+  for (const folder of [request.source, ...request.destinations]) {
+    const root = await realpath(folder);
+    roots.set(serverIdOf(root), root);
+  }
+  const [source, ...destinations] = [...roots.keys()];
+  if (source === undefined) throw new TypeError('expected a source folder');
+
+  const workers = new WorkerPool();
+  const stopping = new AbortController();
+  const servers = [...roots].map(async ([server, root]) => {
+    const memory = join(stateFolder, 'agents', server.replace('/', '.'));
+    // Another store knows nothing of what this memory is about.
+    if ((await store.head(keys.enrolment(server))) === undefined) await rm(memory, { recursive: true, force: true });
+    const enrolled = await enrolAgent({ store, server, root, profile: request.profile, stateFolder: memory, now });
+    const parts = { store, server, root, profile: request.profile, stateFolder: memory, now, log, workers };
+    await runAgent({ ...parts, ...enrolled, pollMilliseconds: POLL_MILLISECONDS }, stopping.signal);
+  });
+  const agents = Promise.all(servers);
+  agents.catch(() => stopping.abort());
+
+  const notifier = { send: () => Promise.reject(new TypeError('an ad-hoc sync sends no mail')) };
+  const controller = await Controller.start({ store, signer, notifier, now, log, pollMilliseconds: POLL_MILLISECONDS, adopt: false });
+  const stop = async () => {
+    await controller.stop();
+    stopping.abort();
+    await agents.catch(() => undefined);
+    await workers.close();
+  };
+  return {
+    store,
+    controlKey: signer.publicKey,
+    source,
+    destinations,
+    rootOf: (server) => roots.get(server) ?? server,
+    request: (wish) =>
+      requestSync({ store, executions: controller, now, random: () => randomBytes(4).toString('hex') }, { ...wish, source, destinations }),
+    finished: async (sync) => {
+      await Promise.race([controller.idle(sync), agents.then(() => controller.idle(sync))]);
+    },
+    interrupt: async (sync, by) => {
+      await cancelSync({ store, now }, { sync, by });
+      await stop();
+      const error = { Error: 'Interrupted', Cause: `${by} stopped the sync` };
+      await writeVerdict({ store, signer, notifier, now }, { sync, ending: 'failed', error });
+    },
+    close: stop,
+  };
+}
+
+/** The same folder is the same server at every run. */
+function serverIdOf(root: string): ServerId {
+  const name = basename(root).toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40);
+  const digest = createHash('sha256').update(root).digest('hex').slice(0, 8);
+  return serverIdSchema.parse(`local/${name === '' ? 'folder' : name}-${digest}`);
+}

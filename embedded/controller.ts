@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { keys, parseExecutionKey } from '#core/keys.ts';
+import type { Executions } from '#core/ports/workflow.ts';
+import { serverIdSchema } from '#core/server.ts';
+import { type SyncId, syncIdSchema } from '#core/sync.ts';
+import { apply } from '#functions/apply/apply.ts';
+import { approval } from '#functions/approval/approval.ts';
+import type { Dependencies } from '#functions/dependencies.ts';
+import { inventory } from '#functions/inventory/inventory.ts';
+import { plan } from '#functions/plan/plan.ts';
+import { report } from '#functions/report/report.ts';
+import { findVerdict, writeVerdict } from '#functions/report/write-verdict.ts';
+import { signal as signalWaiting } from '#functions/signal/signal.ts';
+import { type Definition, loadDefinition, READ_ITEMS } from './definition.ts';
+import { Engine } from './engine.ts';
+import { type AwaitedTask, EventSource } from './event-source.ts';
+import { EmbeddedTaskTokens } from './task-tokens.ts';
+
+export interface ControllerParts extends Omit<Dependencies, 'tokens'> {
+  readonly pollMilliseconds: number;
+  /** Whether to run what others recorded in the store, too: the one controller of a fleet does. */
+  readonly adopt: boolean;
+}
+
+/** How often an execution that ended without a verdict is run again before it is given up as failed. */
+const ATTEMPTS = 3;
+const PAUSE_MILLISECONDS = 1000;
+
+/** The workflow engine of one machine. Executions that have not ended at its stop go on at the next start. */
+export class Controller implements Executions {
+  readonly #dependencies: Dependencies;
+  readonly #pollMilliseconds: number;
+  readonly #tokens: EmbeddedTaskTokens;
+  readonly #engine: Engine;
+  readonly #running = new Map<SyncId, Promise<void>>();
+  readonly #stopping = new AbortController();
+  readonly #loops: Promise<unknown>;
+
+  static async start(parts: ControllerParts): Promise<Controller> {
+    return new Controller(parts, await loadDefinition());
+  }
+
+  private constructor(parts: ControllerParts, definition: Definition) {
+    this.#tokens = new EmbeddedTaskTokens();
+    this.#dependencies = { ...parts, tokens: this.#tokens };
+    this.#pollMilliseconds = parts.pollMilliseconds;
+    const events = new EventSource(parts.store);
+    this.#engine = new Engine({
+      definition,
+      functions: functionsOf(this.#dependencies),
+      tokens: this.#tokens,
+      watch: (functionName, payload) => events.watch(awaitedTask(functionName, payload)),
+    });
+    const loop = {
+      pollMilliseconds: parts.pollMilliseconds,
+      signal: this.#stopping.signal,
+      onError: (error: unknown) => this.#logTrouble(error),
+    };
+    const delivery = events.run((key) => signalWaiting(this.#dependencies, key), loop);
+    this.#loops = Promise.all([delivery, parts.adopt ? this.#adoptRecorded() : undefined]);
+  }
+
+  async start(sync: SyncId): Promise<void> {
+    if (this.#running.has(sync) || this.#stopping.signal.aborted) return;
+    const execution = this.#runToVerdict(sync);
+    this.#running.set(
+      sync,
+      execution.catch((error) => this.#logTrouble(error)).finally(() => this.#running.delete(sync)),
+    );
+  }
+
+  /** Resolves when no execution of this sync runs here: it has its verdict, or the controller stops. */
+  async idle(sync: SyncId): Promise<void> {
+    await this.#running.get(sync);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#tokens.abandon();
+    await Promise.all([this.#loops, ...this.#running.values()]);
+  }
+
+  /** Every step may be repeated, so an execution that was lost is simply run again from its input. */
+  async #runToVerdict(sync: SyncId): Promise<void> {
+    const { store, log } = this.#dependencies;
+    const { signal } = this.#stopping;
+    for (let attempt = 1; (await findVerdict(store, sync)) === undefined; attempt++) {
+      log('execution-started', { sync, attempt });
+      const problem = await this.#engine.run(sync, signal).catch(causeOf);
+      if (signal.aborted) return;
+      if ((await findVerdict(store, sync)) !== undefined) break;
+      log('execution-without-verdict', { sync, attempt, problem: String(problem) });
+      if (attempt < ATTEMPTS) await this.#pause(PAUSE_MILLISECONDS);
+      else await this.#giveUp(sync, problem);
+    }
+    await store.delete(keys.execution(sync));
+    log('execution-ended', { sync });
+  }
+
+  async #giveUp(sync: SyncId, problem: unknown): Promise<void> {
+    const error = { Error: 'ExecutionFailed', Cause: String(problem) };
+    await writeVerdict(this.#dependencies, { sync, ending: 'failed', error });
+  }
+
+  async #adoptRecorded(): Promise<void> {
+    const { store } = this.#dependencies;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        for await (const { key } of store.list(keys.executions())) {
+          const sync = parseExecutionKey(key);
+          if (sync !== undefined) await this.start(sync);
+        }
+      } catch (error) {
+        this.#logTrouble(error);
+      }
+      await this.#pause(this.#pollMilliseconds);
+    }
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+
+  #logTrouble(error: unknown): void {
+    this.#dependencies.log('controller-trouble', { problem: String(error) });
+  }
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? (error.cause ?? error) : error;
+}
+
+function functionsOf(dependencies: Dependencies): Record<string, (payload: unknown) => Promise<unknown>> {
+  return {
+    // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the names as the definition has them
+    '${InventoryFunction}': (payload) => inventory(dependencies, payload),
+    '${PlanFunction}': (payload) => plan(dependencies, payload),
+    '${ApprovalFunction}': (payload) => approval(dependencies, payload),
+    '${ApplyFunction}': (payload) => apply(dependencies, payload),
+    '${ReportFunction}': (payload) => report(dependencies, payload),
+    // biome-ignore-end lint/suspicious/noTemplateCurlyInString: -
+    [READ_ITEMS]: (payload) => readItems(dependencies, payload),
+  };
+}
+
+async function readItems({ store }: Dependencies, payload: unknown): Promise<unknown> {
+  const { Key } = z.object({ Key: z.string() }).parse(payload);
+  const stored = await store.get(Key);
+  return z.array(z.object({ server: serverIdSchema })).parse(JSON.parse(Buffer.from(stored?.body ?? '[]').toString()));
+}
+
+function awaitedTask(functionName: string, payload: Readonly<Record<string, unknown>>): AwaitedTask {
+  const sync = syncIdSchema.parse(payload.sync);
+  if (payload.server === undefined) return { sync };
+  const step = functionName.includes('Inventory') ? 'inventory' : 'apply';
+  return { sync, order: { step, server: serverIdSchema.parse(payload.server) } };
+}

@@ -1,0 +1,94 @@
+import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions';
+import { z } from 'zod';
+import type { SyncId } from '#core/sync.ts';
+import { type Definition, LIMITS, lowerDefinition } from './definition.ts';
+import type { EmbeddedTaskTokens, TaskLimits } from './task-tokens.ts';
+
+/** What a Lambda function is here: payload in, payload out. */
+export type EmbeddedFunction = (payload: unknown) => Promise<unknown>;
+
+const WAITS_FOR_TOKEN = '.waitForTaskToken';
+
+const taskInputSchema = z.object({
+  FunctionName: z.string(),
+  Payload: z.looseObject({ token: z.string().optional() }),
+  [LIMITS]: z.object({ timeoutSeconds: z.number().optional(), heartbeatSeconds: z.number().optional() }),
+});
+
+export interface EngineParts {
+  readonly definition: Definition;
+  /** By the name that the definition gives them: `${PlanFunction}`. */
+  readonly functions: Readonly<Record<string, EmbeddedFunction>>;
+  readonly tokens: EmbeddedTaskTokens;
+  /** Told of each task that waits for a token before its function runs; what it returns is called when that is over. */
+  readonly watch: (functionName: string, payload: Readonly<Record<string, unknown>>) => () => void;
+}
+
+/** Runs the workflow definition on this machine, as Step Functions would. */
+export class Engine {
+  readonly #parts: EngineParts;
+  readonly #machine: StateMachine;
+  readonly #handlers: Record<string, (input: unknown) => Promise<unknown>>;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    const lowered = lowerDefinition(parts.definition);
+    this.#machine = new StateMachine(lowered as unknown as StateMachineDefinition, { validationOptions: { noValidate: true } });
+    this.#handlers = this.#handlersOf(lowered);
+  }
+
+  /** Resolves at `Succeed`, or when the signal aborts; rejects with the error of `Fail`. */
+  async run(sync: SyncId, signal: AbortSignal): Promise<void> {
+    const { tokens } = this.#parts;
+    const context = {
+      Execution: { Name: sync },
+      Task: {
+        get Token() {
+          return tokens.create();
+        },
+      },
+    };
+    const overrides = { taskResourceLocalHandlers: this.#handlers as never };
+    const execution = this.#machine.run({ sync }, { overrides, context, noThrowOnAbort: true });
+    signal.addEventListener('abort', execution.abort, { once: true });
+    try {
+      await execution.result;
+    } finally {
+      signal.removeEventListener('abort', execution.abort);
+    }
+  }
+
+  /** The interpreter finds a task's function by the name of its state, at any depth. */
+  #handlersOf(definition: Definition): Record<string, (input: unknown) => Promise<unknown>> {
+    const handlers: Record<string, (input: unknown) => Promise<unknown>> = {};
+    for (const [name, state] of Object.entries(definition.States)) {
+      if (state.Type === 'Task') {
+        const waits = state.Resource?.endsWith(WAITS_FOR_TOKEN) === true;
+        handlers[name] = (input) => this.#runTask(input, waits);
+      }
+      if (state.ItemProcessor !== undefined) Object.assign(handlers, this.#handlersOf(state.ItemProcessor));
+    }
+    return handlers;
+  }
+
+  async #runTask(input: unknown, waits: boolean): Promise<unknown> {
+    const { FunctionName, Payload, [LIMITS]: limits } = taskInputSchema.parse(input);
+    const run = this.#parts.functions[FunctionName];
+    if (run === undefined) throw new Error(`the workflow names an unknown function ${FunctionName}`);
+    if (!waits || Payload.token === undefined) return { Payload: (await run(Payload)) ?? {} };
+    const forget = this.#parts.watch(FunctionName, Payload);
+    try {
+      return await this.#waitForToken(run, { ...Payload, token: Payload.token }, limits);
+    } finally {
+      forget();
+    }
+  }
+
+  async #waitForToken(run: EmbeddedFunction, payload: { readonly token: string }, limits: TaskLimits): Promise<unknown> {
+    const answer = this.#parts.tokens.wait(payload.token, limits);
+    // A limit may pass while the function still runs; it is looked at below.
+    answer.catch(() => undefined);
+    await run(payload);
+    return await answer;
+  }
+}

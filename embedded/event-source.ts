@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keys, orderId, type OrderStep } from '#core/keys.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { ServerId } from '#core/server.ts';
+import type { SyncId } from '#core/sync.ts';
+
+/** What a task with a token waits for. */
+export interface AwaitedTask {
+  readonly sync: SyncId;
+  /** Absent for an approval. */
+  readonly order?: { readonly step: OrderStep; readonly server: ServerId };
+}
+
+type Deliver = (key: string) => Promise<void>;
+
+/**
+ * Stands in for S3's events: looks at the objects that somebody waits for, and delivers the key of each that is new
+ * or changed. Delivers at least once, as S3 does.
+ */
+export class EventSource {
+  readonly #store: ObjectStore;
+  readonly #seen = new Map<string, string | undefined>();
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  /** Until the returned function is called. */
+  watch(task: AwaitedTask): () => void {
+    const awaited = awaitedKeys(task);
+    for (const key of awaited) this.#seen.set(key, undefined);
+    return () => {
+      for (const key of awaited) this.#seen.delete(key);
+    };
+  }
+
+  /** Until the signal aborts. Failed deliveries come again at the next round. */
+  async run(deliver: Deliver, { pollMilliseconds, signal, onError }: EventLoop): Promise<void> {
+    while (!signal.aborted) {
+      for (const [key, etag] of [...this.#seen]) {
+        try {
+          const info = await this.#store.head(key);
+          if (info === undefined || info.etag === etag) continue;
+          await deliver(key);
+          if (this.#seen.has(key)) this.#seen.set(key, info.etag);
+        } catch (error) {
+          onError(error);
+        }
+      }
+      await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+export interface EventLoop {
+  readonly pollMilliseconds: number;
+  readonly signal: AbortSignal;
+  readonly onError: (error: unknown) => void;
+}
+
+function awaitedKeys({ sync, order }: AwaitedTask): string[] {
+  if (order === undefined) return [keys.decision(sync), keys.cancelled(sync)];
+  const id = orderId(sync, order.step, order.server);
+  return [keys.receipt(order.server, id), keys.progress(order.server, id)];
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { assertDecisionHolds } from '#core/approval.ts';
+import { parseValue } from '#core/documents.ts';
+import { ApprovalRejected, Interrupted, InvalidDocument } from '#core/errors.ts';
+import { keys, orderId } from '#core/keys.ts';
+import type { Plan } from '#core/plan.ts';
+import { serverIdSchema } from '#core/server.ts';
+import { type SyncId, syncIdSchema } from '#core/sync.ts';
+import { findDecision } from '../approval/cast-vote.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { issueOrder } from '../issue-order.ts';
+import { signal } from '../signal/signal.ts';
+import { loadRequest, requirePlan } from '../sync-documents.ts';
+import { parkToken } from '../waiting.ts';
+
+const eventSchema = z.strictObject({ sync: syncIdSchema, server: serverIdSchema, token: z.string() });
+
+/** Orders one destination to apply its part of the approved plan; the token waits for its receipt. */
+export async function apply(
+  dependencies: Pick<Dependencies, 'store' | 'signer' | 'tokens' | 'now' | 'log'>,
+  event: unknown,
+): Promise<void> {
+  const { sync, server, token } = parseValue('apply event', eventSchema, event);
+  const { store, signer } = dependencies;
+  await assertGoingOn(store, sync);
+  const plan = await requirePlan(store, sync, signer.publicKey);
+  await assertApproved(store, plan);
+  const planned = plan.destinations.find((destination) => destination.server === server);
+  if (planned?.outcome !== 'changes') throw new InvalidDocument(`plan of sync ${sync}`, `nothing is planned for ${server}`);
+  const { timeouts } = await loadRequest(store, sync);
+  const order = orderId(sync, 'apply', server);
+  await parkToken(store, order, token);
+  const draft = { step: 'apply', sync, server, plan: plan.digest, part: planned.part } as const;
+  await issueOrder(dependencies, draft, timeouts.offlineSeconds);
+  // An earlier attempt may have been answered already: no event comes for that any more.
+  await signal(dependencies, keys.receipt(server, order));
+}
+
+/** The decision itself is looked at again: no state of the workflow stands in for it. */
+async function assertApproved(store: Dependencies['store'], plan: Plan): Promise<void> {
+  const decision = await findDecision({ store }, plan.sync);
+  if (decision?.decision !== 'APPROVED') throw new ApprovalRejected(`the plan of sync ${plan.sync} is not approved`);
+  assertDecisionHolds(plan, decision);
+}
+
+/** Nothing is ordered any more once a sync is halted or cancelled, whatever starts this step again. */
+async function assertGoingOn(store: Dependencies['store'], sync: SyncId): Promise<void> {
+  for (const key of [keys.halted(sync), keys.cancelled(sync)]) {
+    if ((await store.head(key)) !== undefined) throw new Interrupted(`sync ${sync} goes no further: ${key} says so`);
+  }
+}

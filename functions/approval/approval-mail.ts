@@ -1,0 +1,54 @@
+import prettyBytes from 'pretty-bytes';
+import type { Plan, PlannedDestination } from '#core/plan.ts';
+import { shortCode } from '#core/plan.ts';
+import type { Mail } from '#core/ports/notifier.ts';
+
+/** What an approver has to know before he decides. */
+export function approvalMail(plan: Plan, to: readonly string[]): Mail {
+  const code = shortCode(plan.digest);
+  const lines = [
+    `${plan.requestedBy} asks to synchronize ${plan.source.server} to ${plan.destinations.length} destination(s).`,
+    plan.policy.mode === 'mirror'
+      ? 'Mode mirror: files that the source lacks are removed at the destination.'
+      : 'Mode overwrite: nothing at a destination is deleted.',
+    "One way: the source's files overwrite the corresponding files; nothing is merged. Licenses are left alone.",
+    '',
+    ...plan.destinations.flatMap(describeDestination),
+    `Plan    sha256:${plan.digest}`,
+    `Code    ${code}`,
+    `Expires ${plan.expiresAt}`,
+    '',
+    'To decide, look at the plan and approve or reject it:',
+    `  lockstep status ${plan.sync}`,
+    `  lockstep approve ${plan.sync} --plan ${code}`,
+    `  lockstep reject ${plan.sync} --plan ${code}`,
+    '',
+  ];
+  return { to, subject: `Lockstep: approve sync ${plan.sync} from ${plan.source.server}? (${code})`, text: lines.join('\n') };
+}
+
+function describeDestination(destination: PlannedDestination): string[] {
+  switch (destination.outcome) {
+    case 'changes':
+      return [
+        `${destination.server}: ${prettyBytes(destination.bytes)} in changed files`,
+        row('class', ['create', 'update', 'remove', 'keep', 'bytes']),
+        ...Object.entries(destination.classes).map(([name, counts]) =>
+          row(name, [counts.create, counts.update, counts.remove, counts.keep, prettyBytes(counts.bytes)]),
+        ),
+        ...destination.notable.map(({ change, path, size }) => `  ${change.padEnd(7)} ${JSON.stringify(path)} (${prettyBytes(size)})`),
+        '',
+      ];
+    case 'in-sync':
+      return [`${destination.server}: in sync, nothing to do`, ''];
+    case 'refused':
+      return [`${destination.server}: will not be written: ${destination.reason}: ${destination.detail}`, ''];
+    case 'offline':
+    case 'failed':
+      return [`${destination.server}: will not be written: ${destination.outcome}: ${destination.detail}`, ''];
+  }
+}
+
+function row(name: string, cells: readonly (string | number)[]): string {
+  return `  ${name.padEnd(14)}${cells.map((cell) => String(cell).padStart(10)).join('')}`;
+}

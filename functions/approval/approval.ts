@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { parseValue } from '#core/documents.ts';
+import { ApprovalExpired } from '#core/errors.ts';
+import { approvalTokenId, keys } from '#core/keys.ts';
+import { syncIdSchema } from '#core/sync.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { signal } from '../signal/signal.ts';
+import { createOnce, loadRequest, requirePlan } from '../sync-documents.ts';
+import { parkToken } from '../waiting.ts';
+import { approvalMail } from './approval-mail.ts';
+
+const eventSchema = z.strictObject({ sync: syncIdSchema, token: z.string() });
+
+/** Tells the approvers, once, and leaves the token to wait for their decision. Throws ApprovalExpired. */
+export async function approval(dependencies: Dependencies, event: unknown): Promise<void> {
+  const { sync, token } = parseValue('approval event', eventSchema, event);
+  const { store, signer, notifier, now } = dependencies;
+  const request = await loadRequest(store, sync);
+  const plan = await requirePlan(store, sync, signer.publicKey);
+  if (Date.parse(plan.expiresAt) <= now().getTime()) throw new ApprovalExpired(`the plan expired at ${plan.expiresAt}`);
+  await parkToken(store, approvalTokenId(sync), token);
+  if (request.notify.length > 0 && (await store.head(keys.approvalRequested(sync))) === undefined) {
+    await notifier.send(approvalMail(plan, request.notify));
+  }
+  await createOnce(store, keys.approvalRequested(sync), { plan: plan.digest, at: now().toISOString() });
+  // A decision may have been made before an earlier attempt was lost: no event comes for that any more.
+  await signal(dependencies, keys.decision(sync));
+  if ((await store.head(keys.cancelled(sync))) !== undefined) await signal(dependencies, keys.cancelled(sync));
+}

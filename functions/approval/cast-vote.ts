@@ -1,0 +1,72 @@
+import { assertMayVote, type Decision, decisionSchema, tally, VOTE_FORMAT, type Vote, voteSchema } from '#core/approval.ts';
+import { sha256 } from '#core/digest.ts';
+import { parseDocument } from '#core/documents.ts';
+import { BadInput, DecisionRefused } from '#core/errors.ts';
+import { keys } from '#core/keys.ts';
+import type { Plan } from '#core/plan.ts';
+import type { SyncId } from '#core/sync.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { createOnce, loadPlan } from '../sync-documents.ts';
+
+export interface VoteCast {
+  readonly vote: Vote;
+  /** Undefined while more approvals are needed. */
+  readonly decision: Decision | undefined;
+}
+
+/** The public half is enough: whoever votes holds no control key. */
+type VoteDependencies = Pick<Dependencies, 'store' | 'now'> & { readonly controlKey: string };
+
+/**
+ * Records one person's word on a plan, once, and the decision if that makes one. Throws DecisionRefused when the
+ * matter is decided, the plan is another or expired, or this person may not.
+ */
+export async function castVote(dependencies: VoteDependencies, cast: Omit<Vote, 'format' | 'at'>): Promise<VoteCast> {
+  const { store, now } = dependencies;
+  const plan = await loadPlan(store, cast.sync, dependencies.controlKey);
+  if (plan === undefined) throw new BadInput(`sync ${cast.sync} has no plan to decide on: is the id right, and is it planned already?`);
+  await assertOpen(dependencies, plan);
+  const vote: Vote = { ...cast, format: VOTE_FORMAT, at: now().toISOString() };
+  assertMayVote(plan, vote);
+  const isFirst = await createOnce(store, keys.vote(cast.sync, sha256(cast.by)), vote);
+  // Also after an earlier vote: whoever cast it may have been stopped before the count.
+  const decision = await decide(dependencies, plan);
+  if (!isFirst && decision === undefined) throw new DecisionRefused(`${cast.by} has voted on sync ${cast.sync} before`);
+  return { vote, decision };
+}
+
+/** The decision on a sync, if there is one. */
+export async function findDecision({ store }: Pick<Dependencies, 'store'>, sync: SyncId): Promise<Decision | undefined> {
+  const stored = await store.get(keys.decision(sync));
+  return stored === undefined ? undefined : parseDocument(keys.decision(sync), decisionSchema, stored.body);
+}
+
+async function assertOpen(dependencies: VoteDependencies, plan: Plan): Promise<void> {
+  const decision = await findDecision(dependencies, plan.sync);
+  if (decision !== undefined) throw new DecisionRefused(describeDecision(decision));
+  if ((await dependencies.store.head(keys.verdict(plan.sync))) !== undefined) {
+    throw new DecisionRefused(`sync ${plan.sync} has ended; nothing is left to decide`);
+  }
+}
+
+async function decide(dependencies: VoteDependencies, plan: Plan): Promise<Decision | undefined> {
+  const decision = tally(plan, await loadVotes(dependencies, plan));
+  if (decision === undefined) return undefined;
+  await createOnce(dependencies.store, keys.decision(plan.sync), decision);
+  // Of two people at once one was first; what counts is what is there.
+  return findDecision(dependencies, plan.sync);
+}
+
+async function loadVotes({ store }: VoteDependencies, plan: Plan): Promise<Vote[]> {
+  const votes: Vote[] = [];
+  for await (const { key } of store.list(keys.votes(plan.sync))) {
+    const stored = await store.get(key);
+    if (stored !== undefined) votes.push(parseDocument(key, voteSchema, stored.body));
+  }
+  return votes.sort((a, b) => (a.at < b.at ? -1 : 1));
+}
+
+function describeDecision(decision: Decision): string {
+  const people = decision.votes.map((vote) => `${vote.by} at ${vote.at}`).join(', ');
+  return `sync ${decision.sync} was ${decision.decision.toLowerCase()} already, by ${people}`;
+}

@@ -1,0 +1,31 @@
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { z } from 'zod';
+import { openFileSigner } from '#adapters/file-signer.ts';
+import { openStore } from '#adapters/open-store.ts';
+import { OutboxNotifier } from '#adapters/outbox-notifier.ts';
+import { StepFunctionsTokens } from '#adapters/step-functions-tokens.ts';
+import { parseValue } from '#core/documents.ts';
+import type { Dependencies } from './dependencies.ts';
+
+const environmentSchema = z.object({
+  /** `s3://BUCKET`. */
+  LOCKSTEP_STORE: z.string().min(1),
+  /** Path of the control plane's private key. */
+  LOCKSTEP_CONTROL_KEY: z.string().min(1),
+  /** Folder that takes the mails. */
+  LOCKSTEP_OUTBOX: z.string().min(1),
+});
+
+/** What a handler's environment says its function stands on; once per cold start. */
+export async function openDependencies(environment: Readonly<Record<string, string | undefined>>): Promise<Dependencies> {
+  const settings = parseValue('environment of the function', environmentSchema, environment);
+  const log: Dependencies['log'] = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
+  return {
+    store: await openStore(settings.LOCKSTEP_STORE),
+    signer: await openFileSigner(settings.LOCKSTEP_CONTROL_KEY),
+    notifier: new OutboxNotifier(settings.LOCKSTEP_OUTBOX, (line) => log('mail', { line })),
+    tokens: new StepFunctionsTokens(new SFNClient()),
+    now: () => new Date(),
+    log,
+  };
+}

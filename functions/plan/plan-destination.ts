@@ -1,0 +1,95 @@
+import { type Differences, findDifferences } from '#core/differences.ts';
+import { InvalidDocument } from '#core/errors.ts';
+import { findGuardRefusal } from '#core/guards.ts';
+import { keys, orderId } from '#core/keys.ts';
+import { encodePart, PART_FORMAT, type PlannedDestination } from '#core/plan.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { InventoryReceipt, Receipt } from '#core/receipt.ts';
+import type { ServerId } from '#core/server.ts';
+import type { SyncRequest } from '#core/sync.ts';
+import { loadReceipt } from '../sync-documents.ts';
+import { notableChanges } from './notable-changes.ts';
+import type { PlanningSource } from './plan.ts';
+import { loadManifest } from './stock.ts';
+
+export interface DestinationToPlan {
+  readonly store: ObjectStore;
+  readonly request: SyncRequest;
+  readonly source: PlanningSource;
+  readonly server: ServerId;
+}
+
+/** What one destination has to do, or why it will do nothing; stores the part that its order will name. */
+export async function planDestination(toPlan: DestinationToPlan): Promise<PlannedDestination> {
+  const { store, request, server } = toPlan;
+  try {
+    const receipt = await loadReceipt(store, server, orderId(request.sync, 'inventory', server));
+    return receipt?.step === 'inventory' && receipt.outcome === 'DONE'
+      ? await planFromInventory(toPlan, receipt)
+      : withoutInventory(server, receipt, request);
+  } catch (error) {
+    // A destination that writes nonsense spoils its own part only.
+    if (error instanceof InvalidDocument) return { outcome: 'failed', server, detail: error.message };
+    throw error;
+  }
+}
+
+async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryReceipt): Promise<PlannedDestination> {
+  const { store, request, source, server } = toPlan;
+  const manifest = await loadManifest(store, server, receipt);
+  const differences = findDifferences(source.manifest.entries, manifest.entries, request.policy);
+  const detail = findGuardRefusal({
+    source: source.manifest,
+    destination: { ...manifest, facts: receipt.facts },
+    differences,
+    policy: request.policy,
+  });
+  if (detail !== undefined) return { outcome: 'refused', server, reason: 'GUARD', detail };
+  const seen = {
+    server,
+    counts: differences.counts,
+    protected: manifest.summary.protected,
+    unrecognised: manifest.summary.unrecognised,
+  };
+  if (differences.operations.length === 0) return { outcome: 'in-sync', ...seen };
+  return {
+    outcome: 'changes',
+    ...seen,
+    part: await storePart(toPlan, receipt, differences),
+    bytes: differences.bytes,
+    classes: { ...differences.classes },
+    notable: notableChanges(differences.operations),
+  };
+}
+
+async function storePart({ store, request, source, server }: DestinationToPlan, receipt: InventoryReceipt, differences: Differences) {
+  const { digest, bytes } = encodePart({
+    header: {
+      format: PART_FORMAT,
+      sync: request.sync,
+      server,
+      source: request.source,
+      sourceManifest: source.receipt.summary.manifest,
+      destinationManifest: receipt.summary.manifest,
+      stateBefore: receipt.summary.state,
+      stateAfter: differences.stateAfter,
+      snapshot: source.receipt.snapshot,
+      profile: receipt.summary.profile,
+      mode: request.policy.mode,
+    },
+    operations: differences.operations,
+  });
+  await store.put(keys.part(request.sync, server, digest), bytes);
+  return digest;
+}
+
+function withoutInventory(server: ServerId, receipt: Receipt | undefined, request: SyncRequest): PlannedDestination {
+  if (receipt === undefined) {
+    const detail = `it did not answer within ${request.timeouts.offlineSeconds} seconds: is its agent running?`;
+    return { outcome: 'offline', server, detail };
+  }
+  if (receipt.outcome === 'REFUSED' && receipt.reason !== undefined) {
+    return { outcome: 'refused', server, reason: receipt.reason, detail: receipt.detail };
+  }
+  return { outcome: 'failed', server, detail: 'detail' in receipt ? receipt.detail : 'it answered something else' };
+}

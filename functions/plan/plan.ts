@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { parseValue } from '#core/documents.ts';
+import { SourceUnavailable } from '#core/errors.ts';
+import { keys, orderId } from '#core/keys.ts';
+import type { Manifest } from '#core/manifest.ts';
+import { hasChanges, PLAN_FORMAT, type Plan, planDigest } from '#core/plan.ts';
+import type { InventoryReceipt } from '#core/receipt.ts';
+import { sign } from '#core/signed.ts';
+import { type SyncRequest, syncIdSchema } from '#core/sync.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { createOnce, loadPlan, loadReceipt, loadRequest, requirePlan } from '../sync-documents.ts';
+import { writeFirstWave, type Wave } from '../waves.ts';
+import { planDestination } from './plan-destination.ts';
+import { loadManifest } from './stock.ts';
+
+/** What the workflow carries from here on. */
+export interface Planned {
+  readonly next: 'approve' | 'report';
+  /** Seconds until the plan expires, at least one. */
+  readonly approvalSeconds: number;
+  readonly wave: Wave;
+}
+
+const eventSchema = z.strictObject({ sync: syncIdSchema });
+
+type PlanDependencies = Pick<Dependencies, 'store' | 'signer' | 'now'>;
+
+/** Makes the one plan of a sync from the inventories that came in; a plan once made stays. */
+export async function plan(dependencies: PlanDependencies, event: unknown): Promise<Planned> {
+  const { sync } = parseValue('plan event', eventSchema, event);
+  const { store, signer, now } = dependencies;
+  const request = await loadRequest(store, sync);
+  const made = (await loadPlan(store, sync, signer.publicKey)) ?? (await makePlan(dependencies, request));
+  const secondsLeft = Math.ceil((Date.parse(made.expiresAt) - now().getTime()) / 1000);
+  return {
+    next: hasChanges(made) && !made.policy.dryRun ? 'approve' : 'report',
+    approvalSeconds: Math.max(1, secondsLeft),
+    wave: await writeFirstWave(store, made, request.waveSize),
+  };
+}
+
+export interface PlanningSource {
+  readonly receipt: InventoryReceipt & { readonly snapshot: NonNullable<InventoryReceipt['snapshot']> };
+  readonly manifest: Manifest;
+}
+
+async function makePlan(dependencies: PlanDependencies, request: SyncRequest): Promise<Plan> {
+  const { store, signer, now } = dependencies;
+  const source = await readSource(store, request);
+  const destinations = [];
+  for (const server of request.destinations) {
+    destinations.push(await planDestination({ store, request, source, server }));
+  }
+  const createdAt = now();
+  const { receipt, manifest } = source;
+  const unsigned = {
+    format: PLAN_FORMAT,
+    sync: request.sync,
+    createdAt: createdAt.toISOString(),
+    expiresAt: new Date(createdAt.getTime() + request.timeouts.approvalSeconds * 1000).toISOString(),
+    requestedBy: request.requestedBy,
+    policy: request.policy,
+    source: {
+      server: request.source,
+      manifest: receipt.summary.manifest,
+      artifacts: manifest.summary.artifacts,
+      bytes: manifest.summary.bytes,
+      bytesUploaded: receipt.bytesUploaded,
+      protected: manifest.summary.protected,
+      leftOut: leftOut(manifest),
+    },
+    destinations,
+  } as const;
+  await createOnce(store, keys.plan(request.sync), await sign({ ...unsigned, digest: planDigest(unsigned) }, signer));
+  // Another attempt may have been first; what counts is what is there.
+  return requirePlan(store, request.sync, signer.publicKey);
+}
+
+async function readSource(store: Dependencies['store'], request: SyncRequest): Promise<PlanningSource> {
+  const { source, sync } = request;
+  const receipt = await loadReceipt(store, source, orderId(sync, 'inventory', source));
+  if (receipt === undefined) {
+    throw new SourceUnavailable(
+      `the source ${source} did not answer within ${request.timeouts.offlineSeconds} seconds: is its agent running?`,
+    );
+  }
+  if (receipt.step !== 'inventory' || receipt.outcome !== 'DONE') {
+    throw new SourceUnavailable(`the source ${source} could not take stock: ${'detail' in receipt ? receipt.detail : ''}`);
+  }
+  const { snapshot } = receipt;
+  if (snapshot === undefined) throw new SourceUnavailable(`the source ${source} answered without a snapshot`);
+  return { receipt: { ...receipt, snapshot }, manifest: await loadManifest(store, source, receipt) };
+}
+
+function leftOut({ summary }: Manifest): number {
+  return summary.unrecognised + summary.links + summary.special + summary.unnameable;
+}
+

@@ -1,0 +1,24 @@
+import { encodeDocument, parseValue } from '#core/documents.ts';
+import { keys } from '#core/keys.ts';
+import type { Executions } from '#core/ports/workflow.ts';
+import { createSyncId, SYNC_FORMAT, type SyncId, type SyncRequest, syncRequestSchema } from '#core/sync.ts';
+import type { Dependencies } from './dependencies.ts';
+
+export type SyncWish = Omit<SyncRequest, 'format' | 'sync' | 'requestedAt'>;
+
+type RequestDependencies = Pick<Dependencies, 'store' | 'now'> & {
+  readonly executions: Executions;
+  /** Eight random hex digits. */
+  readonly random: () => string;
+};
+
+/** Writes down what is wanted and starts the workflow on it. */
+export async function requestSync({ store, executions, now, random }: RequestDependencies, wish: SyncWish): Promise<SyncId> {
+  const requestedAt = now();
+  const sync = createSyncId(requestedAt, random());
+  const wanted = { ...wish, format: SYNC_FORMAT, sync, requestedAt: requestedAt.toISOString() };
+  const request: SyncRequest = parseValue('sync request', syncRequestSchema, wanted);
+  await store.create(keys.request(sync), encodeDocument(request));
+  await executions.start(sync);
+  return sync;
+}

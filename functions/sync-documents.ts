@@ -1,0 +1,76 @@
+import { encodeDocument, parseDocument } from '#core/documents.ts';
+import { InvalidDocument, StorePrecondition } from '#core/errors.ts';
+import { keys, type OrderId } from '#core/keys.ts';
+import { type Plan, planSchema } from '#core/plan.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { Signer } from '#core/ports/signer.ts';
+import { enrolmentSchema, type Receipt, signedReceiptSchema } from '#core/receipt.ts';
+import type { ServerId } from '#core/server.ts';
+import { isSignedBy, signedSchema } from '#core/signed.ts';
+import { type SyncId, type SyncRequest, syncRequestSchema } from '#core/sync.ts';
+
+/** Creates the object, or leaves the one that an earlier attempt made; says whether this call made it. */
+export async function createOnce(store: ObjectStore, key: string, value: unknown): Promise<boolean> {
+  try {
+    await store.create(key, encodeDocument(value));
+    return true;
+  } catch (error) {
+    if (error instanceof StorePrecondition) return false;
+    throw error;
+  }
+}
+
+export async function loadRequest(store: ObjectStore, sync: SyncId): Promise<SyncRequest> {
+  const stored = await store.get(keys.request(sync));
+  if (stored === undefined) throw new InvalidDocument(`sync ${sync}`, 'there is no such sync');
+  const request = parseDocument(keys.request(sync), syncRequestSchema, stored.body);
+  if (request.sync !== sync) throw new InvalidDocument(keys.request(sync), `it is about sync ${request.sync}`);
+  return request;
+}
+
+/** `undefined` until the plan is made; InvalidDocument when the control plane did not sign it. */
+export async function loadPlan(
+  store: ObjectStore,
+  sync: SyncId,
+  controlKey: Signer['publicKey'],
+): Promise<Plan | undefined> {
+  const stored = await store.get(keys.plan(sync));
+  if (stored === undefined) return undefined;
+  const signed = parseDocument(keys.plan(sync), signedSchema(planSchema), stored.body);
+  if (!isSignedBy(signed, controlKey)) throw new InvalidDocument(keys.plan(sync), 'the control plane did not sign it');
+  if (signed.payload.sync !== sync) throw new InvalidDocument(keys.plan(sync), `it is about ${signed.payload.sync}`);
+  return signed.payload;
+}
+
+export async function requirePlan(store: ObjectStore, sync: SyncId, controlKey: string): Promise<Plan> {
+  const plan = await loadPlan(store, sync, controlKey);
+  if (plan === undefined) throw new InvalidDocument(`sync ${sync}`, 'it has no plan yet');
+  return plan;
+}
+
+/** What the server answered to the order; InvalidDocument when its agent did not sign that. */
+export async function loadReceipt(store: ObjectStore, server: ServerId, order: OrderId): Promise<Receipt | undefined> {
+  const key = keys.receipt(server, order);
+  const stored = await store.get(key);
+  if (stored === undefined) return undefined;
+  const signed = parseDocument(key, signedReceiptSchema, stored.body);
+  await assertSignedByAgent(store, server, { key, document: signed });
+  if (signed.payload.order !== order || signed.payload.server !== server) {
+    throw new InvalidDocument(key, `it answers order ${signed.payload.order} of ${signed.payload.server}`);
+  }
+  return signed.payload;
+}
+
+/** The agent's key is the one that it registered when it was enrolled. */
+export async function assertSignedByAgent(
+  store: ObjectStore,
+  server: ServerId,
+  signed: { readonly key: string; readonly document: Parameters<typeof isSignedBy>[0] },
+): Promise<void> {
+  const enrolment = await store.get(keys.enrolment(server));
+  if (enrolment === undefined) throw new InvalidDocument(signed.key, `${server} is not enrolled`);
+  const { publicKey } = parseDocument(keys.enrolment(server), enrolmentSchema, enrolment.body);
+  if (!isSignedBy(signed.document, publicKey)) {
+    throw new InvalidDocument(signed.key, `the agent enrolled as ${server} did not sign it`);
+  }
+}
