@@ -13,14 +13,21 @@ import { sign } from '#core/signed.ts';
 import { createKeySigner } from './key-signer.ts';
 import { applyOperations } from './pure-apply.ts';
 
-export const FAKE_PROFILE = sha256('fake profile');
+const FAKE_PROFILE = sha256('fake profile');
 
 /** An agent whose tree is a list in memory: obeys every order at once, or misbehaves as it is told. */
 export class FakeAgent {
   readonly server: ServerId;
   readonly signer: Signer = createKeySigner();
   /** What it answers instead of SUCCEEDED, if anything. */
-  misbehaviour: 'none' | 'silent' | 'silent-at-apply' | 'forges-signature' | 'lies-about-state' | 'refuses' | 'never-ends' = 'none';
+  misbehaviour:
+    | 'none'
+    | 'silent'
+    | 'silent-at-apply'
+    | 'forges-signature'
+    | 'lies-about-state'
+    | 'refuses'
+    | 'never-ends' = 'none';
   entries: ManifestEntry[];
   readonly obeyed: Order[] = [];
   readonly #store: ObjectStore;
@@ -56,7 +63,14 @@ export class FakeAgent {
   async reportProgress(order: Order): Promise<void> {
     const { order: id } = order;
     const counts = { filesDone: 0, filesTotal: 1, bytesDone: 0, bytesTotal: 1 };
-    const progress: Progress = { format: PROGRESS_FORMAT, order: id, server: this.server, at: new Date().toISOString(), stage: 'scanning', ...counts };
+    const progress: Progress = {
+      format: PROGRESS_FORMAT,
+      order: id,
+      server: this.server,
+      at: new Date().toISOString(),
+      stage: 'scanning',
+      ...counts,
+    };
     const key = keys.progress(this.server, id as OrderId);
     await this.#store.put(key, encodeDocument(await sign(progress, this.signer)));
   }
@@ -90,7 +104,13 @@ export class FakeAgent {
     const part = decodePart(stored?.body ?? new Uint8Array(), order.part);
     const before = createManifest(FAKE_PROFILE, this.entries).summary;
     if (this.misbehaviour === 'refuses' || before.state !== part.header.stateBefore) {
-      return { ...common(order), step: 'apply', outcome: 'REFUSED', reason: 'STALE_PLAN', detail: 'it changed meanwhile' };
+      return {
+        ...common(order),
+        step: 'apply',
+        outcome: 'REFUSED',
+        reason: 'STALE_PLAN',
+        detail: 'it changed meanwhile',
+      };
     }
     if (this.misbehaviour !== 'lies-about-state') this.entries = applyOperations(this.entries, part.operations);
     return this.#success(order, part, before);

@@ -19,7 +19,7 @@ import { createKeySigner } from './key-signer.ts';
 
 const POLL_MILLISECONDS = 2;
 
-export function server(id: string): ServerId {
+function server(id: string): ServerId {
   return serverIdSchema.parse(id);
 }
 
@@ -70,7 +70,10 @@ export class FakeFleet {
   async request(wish: Partial<SyncWish> = {}): Promise<SyncId> {
     const { store } = this;
     const [source, ...destinations] = [...this.agents.keys()].map(server);
-    const random = () => Math.floor(Math.random() * 0xffffffff).toString(16).padStart(8, '0');
+    const random = () =>
+      Math.floor(Math.random() * 0xffffffff)
+        .toString(16)
+        .padStart(8, '0');
     return requestSync(
       { store, executions: new StoreExecutions(store), now: () => new Date(), random },
       {

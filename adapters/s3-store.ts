@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  type PutObjectCommandInput,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { LockstepError, StorePermanent, StorePrecondition } from '#core/errors.ts';
+import type { ByteRange, CallOptions, ObjectInfo, ObjectStore, StoredObject } from '#core/ports/object-store.ts';
+import { assertByteRange, assertObjectKey, isObjectKey } from './object-key.ts';
+import { isAbsence, parseFault, toStoreError } from './s3-errors.ts';
+import { readBody, upload } from './s3-transfer.ts';
+
+/** Object metadata that tells one's own write from another's with the same bytes. */
+const WRITE_ID = 'lockstep-write';
+
+interface S3Location {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** Put before every key with a slash; may be empty. */
+  readonly prefix: string;
+}
+
+type Condition = Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>;
+
+/**
+ * A bucket, or a part of one. Concurrency control is S3's own: `If-None-Match: *` and `If-Match`, which on a multipart
+ * upload count when it is completed. An etag is S3's: writing the same bytes again may give the same etag. An upload
+ * in parts that is cut off leaves parts behind: the bucket needs a lifecycle rule that aborts incomplete uploads.
+ */
+export class S3Store implements ObjectStore {
+  readonly url: string;
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+
+  constructor({ client, bucket, prefix }: S3Location) {
+    this.url = prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`;
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#prefix = prefix === '' ? '' : `${prefix}/`;
+  }
+
+  async get(key: string, options?: CallOptions): Promise<StoredObject | undefined> {
+    return this.#read(key, options, async () => this.#whole(key, {}, options));
+  }
+
+  async getIfChanged(
+    key: string,
+    etag: string,
+    options?: CallOptions,
+  ): Promise<StoredObject | 'not-modified' | undefined> {
+    return this.#read(key, options, async () => {
+      try {
+        return await this.#whole(key, { IfNoneMatch: etag }, options);
+      } catch (error) {
+        if (parseFault(error).status === 304) return 'not-modified';
+        throw error;
+      }
+    });
+  }
+
+  async getRange(key: string, range: ByteRange, options?: CallOptions): Promise<Uint8Array | undefined> {
+    assertByteRange(key, range);
+    const { offset, length } = range;
+    if (length === 0) return (await this.head(key, options)) && new Uint8Array();
+    return this.#read(key, options, async () => {
+      try {
+        const command = new GetObjectCommand({ ...this.#at(key), Range: `bytes=${offset}-${offset + length - 1}` });
+        const answer = await this.#client.send(command, sending(options));
+        return await readBody(key, answer, length);
+      } catch (error) {
+        // The object ends before the range begins.
+        if (parseFault(error).status === 416) return new Uint8Array();
+        throw error;
+      }
+    });
+  }
+
+  async head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
+    return this.#read(key, options, async () => {
+      const { ContentLength, ETag, LastModified } = await this.#head(key, options);
+      return infoOf(key, { Size: ContentLength, ETag, LastModified });
+    });
+  }
+
+  async put(key: string, body: Uint8Array, options?: CallOptions): Promise<{ readonly etag: string }> {
+    return this.#write({ key, body, condition: {}, options });
+  }
+
+  async create(key: string, body: Uint8Array, options?: CallOptions): Promise<{ readonly etag: string }> {
+    return this.#write({ key, body, condition: { IfNoneMatch: '*' }, options });
+  }
+
+  async replace(
+    key: string,
+    body: Uint8Array,
+    etag: string,
+    options?: CallOptions,
+  ): Promise<{ readonly etag: string }> {
+    return this.#write({ key, body, condition: { IfMatch: etag }, options });
+  }
+
+  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
+    options?.signal?.throwIfAborted();
+    try {
+      const request = { Bucket: this.#bucket, Prefix: this.#prefix + prefix };
+      for await (const page of paginateListObjectsV2({ client: this.#client }, request, sending(options))) {
+        for (const { Key = '', ...facts } of page.Contents ?? []) {
+          const key = Key.slice(this.#prefix.length);
+          if (isObjectKey(key)) yield infoOf(key, facts);
+        }
+      }
+    } catch (error) {
+      throw sorted(prefix, error, options);
+    }
+  }
+
+  async delete(key: string, options?: CallOptions): Promise<void> {
+    await this.#call(key, options, () => this.#client.send(new DeleteObjectCommand(this.#at(key)), sending(options)));
+  }
+
+  async #whole(
+    key: string,
+    condition: { IfNoneMatch?: string },
+    options: CallOptions | undefined,
+  ): Promise<StoredObject> {
+    const command = new GetObjectCommand({ ...this.#at(key), ...condition });
+    const answer = await this.#client.send(command, sending(options));
+    return { body: await readBody(key, answer), etag: etagOf(key, answer) };
+  }
+
+  #head(key: string, options: CallOptions | undefined): Promise<HeadObjectCommandOutput> {
+    return this.#client.send(new HeadObjectCommand(this.#at(key)), sending(options));
+  }
+
+  async #write({ key, body, condition, options }: Write): Promise<{ readonly etag: string }> {
+    const id = randomUUID();
+    const request = {
+      ...this.#at(key),
+      ...condition,
+      Body: body,
+      ChecksumAlgorithm: 'SHA256' as const,
+      Metadata: { [WRITE_ID]: id },
+    };
+    return this.#call(key, options, async () => {
+      try {
+        return { etag: etagOf(key, await upload(this.#client, request, options?.signal)) };
+      } catch (error) {
+        const own = await this.#ownWrite(key, id, error, options);
+        if (own !== undefined) return own;
+        // `If-Match` on what does not exist.
+        if (condition.IfMatch !== undefined && parseFault(error).name === 'NoSuchKey') {
+          throw new StorePrecondition(key, 'it is gone', { cause: error });
+        }
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * The SDK repeats a write whose answer was lost, and the repetition fails on the condition that the first attempt
+   * fulfilled. Only the write's id tells that from a lost race: two callers may create the same bytes, and one only may
+   * have succeeded. Who may not read the object, or is overtaken in between, still gets StorePrecondition.
+   */
+  async #ownWrite(
+    key: string,
+    id: string,
+    error: unknown,
+    options: CallOptions | undefined,
+  ): Promise<{ readonly etag: string } | undefined> {
+    const { attempts, name, status } = parseFault(error);
+    if (attempts < 2 || (status !== 412 && name !== 'NoSuchUpload')) return undefined;
+    const current = await this.#read(key, options, () => this.#head(key, options));
+    return current?.Metadata?.[WRITE_ID] === id ? { etag: etagOf(key, current) } : undefined;
+  }
+
+  async #read<T>(key: string, options: CallOptions | undefined, action: () => Promise<T>): Promise<T | undefined> {
+    return this.#call(key, options, async () => {
+      try {
+        return await action();
+      } catch (error) {
+        if (isAbsence(parseFault(error))) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async #call<T>(key: string, options: CallOptions | undefined, action: () => Promise<T>): Promise<T> {
+    options?.signal?.throwIfAborted();
+    assertObjectKey(key);
+    try {
+      return await action();
+    } catch (error) {
+      throw sorted(key, error, options);
+    }
+  }
+
+  #at(key: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#bucket, Key: this.#prefix + key };
+  }
+}
+
+interface Write {
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly condition: Condition;
+  readonly options: CallOptions | undefined;
+}
+
+function infoOf(key: string, facts: Facts): ObjectInfo {
+  return {
+    key,
+    size: facts.Size ?? 0,
+    etag: etagOf(key, facts),
+    modified: facts.LastModified ?? new Date(0),
+  };
+}
+
+interface Facts {
+  readonly Size?: number | undefined;
+  readonly ETag?: string | undefined;
+  readonly LastModified?: Date | undefined;
+}
+
+function etagOf(key: string, { ETag }: { readonly ETag?: string | undefined }): string {
+  if (ETag === undefined) throw new StorePermanent(key, 'S3 answered without an etag; is this an S3 service?');
+  return ETag;
+}
+
+function sending(options: CallOptions | undefined): { abortSignal?: AbortSignal } {
+  return options?.signal === undefined ? {} : { abortSignal: options.signal };
+}
+
+function sorted(key: string, error: unknown, options: CallOptions | undefined): unknown {
+  if (options?.signal?.aborted) return options.signal.reason;
+  return error instanceof LockstepError ? error : toStoreError(key, error);
+}
