@@ -1,0 +1,86 @@
+import { realpath, stat } from 'node:fs/promises';
+import { holdSingleInstance } from '#adapters/single-instance.ts';
+import { BadInput } from '#core/errors.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { Signer } from '#core/ports/signer.ts';
+import { classifier, type Profile, profileDigest } from '#core/profile.ts';
+import type { ServerId } from '#core/server.ts';
+import { sendKeptAnswer } from './answer.ts';
+import type { AgentContext } from './context.ts';
+import { followOrders } from './cycle.ts';
+import { recoverApplies } from './recover.ts';
+import { retryingStore } from './retrying-store.ts';
+import { AgentState } from './state.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+/** One event a call; never a secret. */
+export type AgentLog = (event: string, fields: Record<string, unknown>) => void;
+
+export interface AgentDependencies {
+  readonly store: ObjectStore;
+  readonly server: ServerId;
+  readonly root: string;
+  readonly profile: Profile;
+  readonly stateFolder: string;
+  readonly signer: Signer;
+  /** The control plane's public key, PEM, pinned at enrolment. */
+  readonly controlKey: string;
+  readonly now: () => Date;
+  readonly log: AgentLog;
+  readonly pollMilliseconds: number;
+  readonly workers: WorkerPool;
+  /** Between two words about an order at work; 2 seconds. */
+  readonly progressMilliseconds?: number;
+  /** Between two words while idle; 10 seconds. */
+  readonly statusMilliseconds?: number;
+}
+
+/**
+ * Serves one root until the signal: first puts right what a killed run left behind, then obeys order after order.
+ * Outlasts any outage of the store. Throws BadInput when it cannot serve this root at all.
+ */
+export async function runAgent(agent: AgentDependencies, signal: AbortSignal): Promise<void> {
+  const root = await findRoot(agent.root);
+  const taken = `another agent serves ${root} already: stop it first, or give this one another root`;
+  await using _hold = await holdSingleInstance({ role: 'agent', subject: root, taken });
+  const context = await prepare(agent, root);
+  context.log('agent-started', {
+    server: agent.server,
+    root,
+    store: agent.store.url,
+    lastSequence: context.state.lastSequence,
+  });
+  try {
+    await recoverApplies(context);
+    await sendKeptAnswer(context, signal);
+    await followOrders(context, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  context.log('agent-stopped', { server: agent.server });
+}
+
+/** The folder's real path, so that a link to it cannot be turned while the agent works. */
+export async function findRoot(root: string): Promise<string> {
+  try {
+    const real = await realpath(root);
+    if ((await stat(real)).isDirectory()) return real;
+  } catch (cause) {
+    throw new BadInput(`the root ${root} cannot be used: ${(cause as Error).message}`, { cause });
+  }
+  throw new BadInput(`the root ${root} is not a folder`);
+}
+
+async function prepare(agent: AgentDependencies, root: string): Promise<AgentContext> {
+  return {
+    ...agent,
+    root,
+    store: retryingStore(agent.store, agent.log),
+    impatientStore: agent.store,
+    state: await AgentState.open(agent.stateFolder),
+    profileDigest: profileDigest(agent.profile),
+    classify: classifier(agent.profile),
+    progressMilliseconds: agent.progressMilliseconds ?? 2000,
+    statusMilliseconds: agent.statusMilliseconds ?? 10_000,
+  };
+}

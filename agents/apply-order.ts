@@ -1,0 +1,202 @@
+import { writeFileDurably } from '#adapters/durable-file.ts';
+import { hasCode } from '#adapters/file-errors.ts';
+import { encodeDocument } from '#core/documents.ts';
+import { InvalidDocument, OrderRefused } from '#core/errors.ts';
+import { keys } from '#core/keys.ts';
+import { decodeManifest, type Manifest, type ManifestEntry } from '#core/manifest.ts';
+import { type ApplyOrder, assertPartBelongsTo } from '#core/order.ts';
+import { type ChangeCounts, decodePart, type PlanPart } from '#core/plan.ts';
+import { RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
+import { type Signed, sign } from '#core/signed.ts';
+import { decodeSnapshot, type Snapshot } from '#core/snapshot.ts';
+import { type Activation, activate } from './activate.ts';
+import { assertAwaited } from './assert-awaited.ts';
+import { readJournal, writeJournal } from './journal.ts';
+import type { Work } from './obey.ts';
+import {
+  assertAllowed,
+  assertFresh,
+  assertNothingProtected,
+  assertUntouched,
+  noSpace,
+  type Site,
+  surveySite,
+} from './preflight.ts';
+import { rollBack } from './roll-back.ts';
+import { stage } from './stage.ts';
+import { scanWithProgress } from './take-inventory.ts';
+import { dropWorkFolder, listWorkFolders, makeWorkFolder, type WorkFolder, workFolderOf } from './work-folder.ts';
+
+/** Overwrites the root as approved, wholly or not at all. An error thrown from here means that the tree is untouched. */
+export async function applyOrder(applying: Work<ApplyOrder>): Promise<Signed<Receipt>> {
+  const { context, order } = applying;
+  const work = workFolderOf(context.root, order);
+  const fetching = new Fetching(applying);
+  try {
+    const part = await fetching.part();
+    assertAllowed(part, context);
+    const before = await scanWithProgress(applying);
+    assertNothingProtected(part.operations, before);
+    assertFresh(part, before, await fetching.manifestIfStale(part, before));
+    const site = surveySite(context.root, part.operations);
+    assertNoUnfinished(context.root, work);
+
+    makeWorkFolder(context.root, work);
+    await stage({
+      ...applying,
+      work,
+      operations: part.operations,
+      site,
+      manifest: before,
+      loadSnapshot: () => fetching.snapshot(part),
+      onFetched: (bytes) => fetching.count(bytes),
+    });
+    applying.signal.throwIfAborted();
+    await assertAwaited(context, order, applying.signal);
+    assertUntouched(context.root, part.operations, site);
+    return await swap({ ...applying, work, part, before, site, bytesFetched: fetching.bytes });
+  } catch (error) {
+    await dropWorkFolder(context.root, work);
+    throw hasCode(error, 'ENOSPC', 'EDQUOT') ? noSpace(context.root, 'it ran full before the swap', error) : error;
+  }
+}
+
+interface Swap extends Work<ApplyOrder> {
+  readonly work: WorkFolder;
+  readonly part: PlanPart;
+  readonly before: Manifest;
+  readonly site: Site;
+  readonly bytesFetched: number;
+}
+
+/** From the journal on there is no stopping: it ends in the new state or in the old one. */
+async function swap(swapping: Swap): Promise<Signed<Receipt>> {
+  const { before, context, order, part, progress, site, startedAt, work } = swapping;
+  const journal = await writeJournal(work, {
+    header: { order, startedAt: startedAt.toISOString(), before: statesOf(before) },
+    operations: part.operations,
+    folders: site.folders,
+    newFolders: site.newFolders,
+  });
+  const activation: Activation = { root: context.root, work, journal };
+  try {
+    progress.enter('applying', { files: part.operations.length, bytes: 0 });
+    await activate(activation);
+    const after = await verify(swapping);
+    const receipt = await sign(receiptOf(swapping, after), context.signer);
+    await writeFileDurably(work.receipt, encodeDocument(receipt));
+    return receipt;
+  } catch (error) {
+    return rollBack(context, activation, (error as Error).message);
+  }
+}
+
+async function verify({ before, context, part, progress, startedAt }: Swap): Promise<Manifest> {
+  // The signal may have come meanwhile; what is swapped must be verified all the same.
+  const after = await scanWithProgress({ context, progress, startedAt, signal: new AbortController().signal });
+  progress.enter('verifying');
+  if (after.summary.state !== part.header.stateAfter)
+    throw new Error('after the swap the files were not those of the plan');
+  if (after.summary.protectedState !== before.summary.protectedState)
+    throw new Error('licenses or identity changed during the swap');
+  return after;
+}
+
+/** An undo that failed waits for the next start of the agent; a second apply on top would bury it. */
+function assertNoUnfinished(root: string, own: WorkFolder): void {
+  const other = listWorkFolders(root).find((work) => work.path !== own.path && readJournal(work) !== undefined);
+  if (other === undefined) return;
+  throw new OrderRefused('GUARD', `an earlier apply is not undone, see ${other.path}: restart the agent to try again`);
+}
+
+function receiptOf({ before, bytesFetched, context, order, part, startedAt }: Swap, after: Manifest): Receipt {
+  return {
+    format: RECEIPT_FORMAT,
+    order: order.order,
+    sync: order.sync,
+    server: order.server,
+    step: 'apply',
+    outcome: 'SUCCEEDED',
+    startedAt: startedAt.toISOString(),
+    finishedAt: context.now().toISOString(),
+    plan: order.plan,
+    part: order.part,
+    before: statesOf(before),
+    after: statesOf(after),
+    changes: countChanges(part, before),
+    bytesFetched,
+  };
+}
+
+function statesOf({
+  summary: { protectedState, state },
+}: Manifest): Pick<Manifest['summary'], 'state' | 'protectedState'> {
+  return { state, protectedState };
+}
+
+function countChanges({ operations }: PlanPart, before: Manifest): ChangeCounts {
+  const count = (change: string) => operations.filter((operation) => operation.change === change).length;
+  const [create, update, remove] = [count('create'), count('update'), count('remove')];
+  return { create, update, remove, keep: before.summary.artifacts - update - remove };
+}
+
+/** Documents from the store, each held to the digest that the order leads to. */
+class Fetching {
+  readonly #applying: Work<ApplyOrder>;
+  #bytes = 0;
+
+  constructor(applying: Work<ApplyOrder>) {
+    this.#applying = applying;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  count(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  async part(): Promise<PlanPart> {
+    const { order } = this.#applying;
+    const part = await this.#document(keys.part(order.sync, order.server, order.part), (bytes) =>
+      decodePart(bytes, order.part),
+    );
+    assertPartBelongsTo(order, part);
+    return part;
+  }
+
+  snapshot({ header }: PlanPart): Promise<Snapshot> {
+    return this.#document(keys.snapshot(header.snapshot), (bytes) => decodeSnapshot(bytes, header.snapshot));
+  }
+
+  /** What the plan was made for, to say what has changed; without it the refusal stands all the same. */
+  async manifestIfStale({ header }: PlanPart, found: Manifest): Promise<readonly ManifestEntry[] | undefined> {
+    if (found.summary.state === header.stateBefore) return undefined;
+    const key = keys.manifest(header.server, header.destinationManifest);
+    try {
+      return (await this.#document(key, (bytes) => decodeManifest(bytes, header.destinationManifest))).entries;
+    } catch (error) {
+      if (error instanceof OrderRefused) return undefined;
+      throw error;
+    }
+  }
+
+  async #document<T>(key: string, decode: (bytes: Uint8Array) => T): Promise<T> {
+    const { context, signal } = this.#applying;
+    const stored = await context.store.get(key, { signal });
+    if (stored === undefined)
+      throw new OrderRefused('WRONG_PLAN', `the store's object ${key} is missing; start a new sync`);
+    this.#bytes += stored.body.length;
+    try {
+      return decode(stored.body);
+    } catch (cause) {
+      if (!(cause instanceof InvalidDocument)) throw cause;
+      throw new OrderRefused(
+        'WRONG_PLAN',
+        `${cause.message}; the store's object ${key} is not the approved one: start a new sync`,
+        { cause },
+      );
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import type { Sha256 } from '#core/digest.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { ArtifactClass } from '#core/profile.ts';
+import type { AgentDependencies } from './agent.ts';
+import type { AgentState } from './state.ts';
+
+/** What every step of the agent may use. */
+export interface AgentContext extends Omit<AgentDependencies, 'progressMilliseconds' | 'statusMilliseconds'> {
+  /** Patient: its calls outlast a short outage. */
+  readonly store: ObjectStore;
+  /** The same without patience, for what is not worth a wait. */
+  readonly impatientStore: ObjectStore;
+  readonly state: AgentState;
+  readonly profileDigest: Sha256;
+  readonly classify: (path: string) => ArtifactClass;
+  readonly progressMilliseconds: number;
+  readonly statusMilliseconds: number;
+}

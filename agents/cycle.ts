@@ -1,0 +1,124 @@
+import { setTimeout } from 'node:timers/promises';
+import { encodeDocument, parseDocument } from '#core/documents.ts';
+import { BadInput, InvalidDocument, OrderRefused } from '#core/errors.ts';
+import { keys, parseOrderId } from '#core/keys.ts';
+import { assertObeyable, type Order, signedOrderSchema } from '#core/order.ts';
+import { STATUS_FORMAT } from '#core/receipt.ts';
+import type { Signed } from '#core/signed.ts';
+import { assertAwaited } from './assert-awaited.ts';
+import type { AgentContext } from './context.ts';
+import { obey, refuse } from './obey.ts';
+import { removeLeftovers } from './recover.ts';
+import { AGENT_VERSION } from './version.ts';
+
+/** Polls and obeys until the signal; reports what fails and goes on. */
+export async function followOrders(context: AgentContext, signal: AbortSignal): Promise<void> {
+  let seen = '';
+  let statusDue = 0;
+  while (!signal.aborted) {
+    try {
+      if (Date.now() >= statusDue) {
+        await writeStatus(context, signal);
+        statusDue = Date.now() + context.statusMilliseconds;
+      }
+      seen = await poll(context, seen, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof BadInput) throw error;
+      context.log('cycle-failed', { problem: (error as Error).message });
+    }
+    await pause(context.pollMilliseconds, signal);
+  }
+}
+
+/** The etag of the current order once it needs no further look. */
+async function poll(context: AgentContext, seen: string, signal: AbortSignal): Promise<string> {
+  const { log, server, state, store } = context;
+  const key = keys.currentOrder(server);
+  const current = seen === '' ? await store.get(key, { signal }) : await store.getIfChanged(key, seen, { signal });
+  if (current === 'not-modified') return seen;
+  const newest = current === undefined ? undefined : parseOrder(context, key, current.body);
+  if (newest === undefined || !isOurs(context, newest)) {
+    await removeLeftovers(context);
+    return current?.etag ?? '';
+  }
+  for (let sequence = state.lastSequence + 1; sequence < newest.payload.sequence; sequence++) {
+    const between = await store.get(keys.order(server, sequence), { signal });
+    const order = between === undefined ? undefined : parseOrder(context, keys.order(server, sequence), between.body);
+    if (order?.payload.sequence === sequence && isOurs(context, order)) await follow(context, order, signal);
+    else log('order-missing', { sequence });
+    signal.throwIfAborted();
+  }
+  await follow(context, newest, signal);
+  return state.lastSequence >= newest.payload.sequence ? (current?.etag ?? '') : seen;
+}
+
+async function follow(context: AgentContext, order: Signed<Order>, signal: AbortSignal): Promise<void> {
+  const { log, state, store } = context;
+  const { payload } = order;
+  if ((await store.head(keys.receipt(payload.server, parseOrderId(payload.order)), { signal })) !== undefined) {
+    log('order-done-before', { order: payload.order });
+    await state.advance(payload.sequence);
+    return;
+  }
+  try {
+    assertObeyable(order, {
+      ...context,
+      lastSequence: state.lastSequence,
+      now: state.beginningOf(payload, context.now()),
+    });
+    await assertAwaited(context, payload, signal);
+  } catch (error) {
+    if (!(error instanceof OrderRefused)) throw error;
+    await refuse(context, payload, error, signal);
+    return;
+  }
+  await obey(context, payload, signal);
+}
+
+/** Signed for this server and not yet answered; whoever else wrote it gets no answer. */
+function isOurs(context: AgentContext, order: Signed<Order>): boolean {
+  const { controlKey, log, server, state } = context;
+  try {
+    // Whether it is late is another question: a late order is refused with a receipt.
+    assertObeyable(order, { server, controlKey, lastSequence: state.lastSequence, now: new Date(0) });
+    return true;
+  } catch (error) {
+    if (!(error instanceof OrderRefused)) throw error;
+    const isAnswered = error.reason === 'REPLAYED' && order.payload.sequence === state.lastSequence;
+    if (!isAnswered) log('order-ignored', { order: order.payload.order, reason: error.reason, problem: error.message });
+    return false;
+  }
+}
+
+function parseOrder({ log }: AgentContext, key: string, bytes: Uint8Array): Signed<Order> | undefined {
+  try {
+    const order = parseDocument(key, signedOrderSchema, bytes);
+    parseOrderId(order.payload.order);
+    return order;
+  } catch (error) {
+    if (!(error instanceof InvalidDocument)) throw error;
+    log('order-ignored', { problem: error.message });
+    return undefined;
+  }
+}
+
+async function writeStatus({ impatientStore, now, server, state }: AgentContext, signal: AbortSignal): Promise<void> {
+  const status = {
+    format: STATUS_FORMAT,
+    server,
+    seenAt: now().toISOString(),
+    agent: AGENT_VERSION,
+    lastSequence: state.lastSequence,
+    ...(state.manifest === undefined ? {} : { manifest: state.manifest }),
+  };
+  await impatientStore.put(keys.status(server), encodeDocument(status), { signal });
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await setTimeout(milliseconds, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,37 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import type { ServerFacts } from '#core/server.ts';
+import { AGENT_VERSION } from './version.ts';
+
+/** What the root's file system can hold, found without writing to it. */
+export async function findFacts(root: string): Promise<ServerFacts> {
+  const { bavail, bsize, type } = await statfs(root);
+  const isWindows = process.platform === 'win32';
+  return {
+    agent: AGENT_VERSION,
+    platform: process.platform,
+    foldsNames: foldsNames(root) ?? (isWindows || process.platform === 'darwin' || WINDOWS_FILE_SYSTEMS.has(type)),
+    windowsNames: isWindows || WINDOWS_FILE_SYSTEMS.has(type),
+    freeBytes: bavail * bsize,
+  };
+}
+
+/** Whether a name in the other case leads to the same file; `undefined` when there is no name with letters to try. */
+function foldsNames(root: string): boolean | undefined {
+  const names = readdirSync(root);
+  const name = names.find((one) => !names.includes(swapCase(one)));
+  if (name === undefined) return undefined;
+  const real = lstatSync(`${root}/${name}`, { bigint: true, throwIfNoEntry: false });
+  const other = lstatSync(`${root}/${swapCase(name)}`, { bigint: true, throwIfNoEntry: false });
+  return real === undefined ? undefined : other?.ino === real.ino;
+}
+
+function swapCase(name: string): string {
+  const lower = name.toLowerCase();
+  return name === lower ? name.toUpperCase() : lower;
+}
+
+/** statfs types on Linux: FAT, exFAT, NTFS (two drivers), CIFS and SMB2. */
+const WINDOWS_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  0x4d44, 0x2011bab0, 0x5346544e, 0x7366746e, 0xff534d42, 0xfe534d42,
+]);

@@ -1,0 +1,68 @@
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { cutFiles } from './cut-files.ts';
+import { hashFiles } from './hash-files.ts';
+import { sealFiles } from './seal-files.ts';
+import { unpackChunks } from './unpack-chunks.ts';
+import { type FromPool, type FromWorker, WORKER_MARK } from './worker-messages.ts';
+
+/**
+ * The work that runs in threads. Each task is a generator: what it yields goes to the main thread, which
+ * answers when it is ready for more, so that a slow store holds back a fast disk.
+ */
+const TASKS = { cut: cutFiles, hash: hashFiles, seal: sealFiles, unpack: unpackChunks } as const;
+
+export type Tasks = typeof TASKS;
+
+type AnyTask = (input: unknown) => Generator<unknown, unknown, unknown>;
+
+// A bundle is one file for both sides: only a thread that the pool started serves.
+if (!isMainThread && workerData === WORKER_MARK) serve();
+
+function serve(): void {
+  const running = new Map<number, Generator<unknown, unknown, unknown>>();
+  parentPort?.on('message', (message: FromPool) => {
+    const answer = take(running, message);
+    if (answer !== undefined) parentPort?.postMessage(answer, transferable(answer));
+  });
+}
+
+function take(running: Map<number, Generator<unknown, unknown, unknown>>, message: FromPool): FromWorker | undefined {
+  const { id } = message;
+  try {
+    switch (message.kind) {
+      case 'start':
+        running.set(id, (TASKS[message.task] as AnyTask)(message.input));
+        return step(running, id, undefined);
+      case 'next':
+        return step(running, id, message.reply);
+      case 'stop':
+        running.get(id)?.return(undefined);
+        running.delete(id);
+        return undefined;
+    }
+  } catch (error) {
+    running.delete(id);
+    return { kind: 'failed', id, ...described(error) };
+  }
+}
+
+function step(running: Map<number, Generator<unknown, unknown, unknown>>, id: number, reply: unknown): FromWorker {
+  const task = running.get(id);
+  if (task === undefined) throw new Error(`no task ${id} is running here`);
+  const { done, value } = task.next(reply);
+  if (done === true) running.delete(id);
+  return { kind: 'step', id, done: done === true, value };
+}
+
+/** Large bytes move, they are not copied. */
+function transferable(answer: FromWorker): ArrayBuffer[] {
+  if (answer.kind !== 'step' || typeof answer.value !== 'object' || answer.value === null) return [];
+  const { bytes } = answer.value as { readonly bytes?: unknown };
+  return bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
+}
+
+function described(error: unknown): { readonly message: string; readonly code: string | undefined } {
+  if (!(error instanceof Error)) return { message: String(error), code: undefined };
+  const { code } = error as NodeJS.ErrnoException;
+  return { message: error.message, code: typeof code === 'string' ? code : undefined };
+}

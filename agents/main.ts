@@ -1,0 +1,210 @@
+#!/usr/bin/env node
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { openStore } from '#adapters/open-store.ts';
+import { loadProfile } from '#adapters/profile-file.ts';
+import { BadInput, LockstepError, OrderRefused } from '#core/errors.ts';
+import { serverIdSchema } from '#core/server.ts';
+import { keyId } from '#core/signed.ts';
+import { type AgentLog, findRoot, runAgent } from './agent.ts';
+import { readAgentFile } from './agent-file.ts';
+import { assertApart } from './assert-apart.ts';
+import { examine } from './doctor.ts';
+import { enrolAgent, openAgentSigner } from './enrol.ts';
+import { scan } from './scan.ts';
+import { showScan, summariseScan } from './scan-report.ts';
+import { AGENT_VERSION } from './version.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+// A bundle is this file for its threads, too.
+if (isMainThread) void main(process.argv);
+
+/** Never rejects: what goes wrong becomes a line and an exit status. */
+async function main(argv: readonly string[]): Promise<void> {
+  const outcome = { status: 0 };
+  try {
+    await describeProgram(outcome).parseAsync(argv);
+    process.exitCode = outcome.status;
+  } catch (error) {
+    process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : statusOf(error);
+    if (!(error instanceof CommanderError))
+      process.stderr.write(`lockstep-agent: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof BadInput) return 2;
+  if (error instanceof OrderRefused) return 3;
+  if (!(error instanceof LockstepError)) process.stderr.write('lockstep-agent: this is unexpected; please report it\n');
+  return 1;
+}
+
+function describeProgram(outcome: { status: number }): Command {
+  const program = new Command('lockstep-agent')
+    .description('Serves one folder of this machine as a server of a Lockstep fleet.')
+    .version(AGENT_VERSION)
+    .exitOverride()
+    .showHelpAfterError('(lockstep-agent --help shows what there is)')
+    .addHelpText(
+      'after',
+      examples('lockstep-agent enroll --help', 'lockstep-agent scan --root /srv/thinmanager --profile thinmanager'),
+    );
+  // Subcommands inherit the settings above.
+  describeRun(program);
+  describeScan(program);
+  describeEnroll(program);
+  describeDoctor(program, outcome);
+  return program;
+}
+
+function describeRun(program: Command): void {
+  program
+    .command('run')
+    .description('Obeys orders until it is stopped. Writes one JSON line per event to stderr.')
+    .addOption(stateOption())
+    .addOption(
+      new Option('--poll <seconds>', 'seconds between two looks for an order').default(5).argParser(positiveNumber),
+    )
+    .addHelpText('after', examples('lockstep-agent run', 'lockstep-agent run --state /var/lib/lockstep-agent --poll 2'))
+    .action(async ({ poll, state }: { poll: number; state: string }) => run(resolve(state), poll * 1000));
+}
+
+function describeScan(program: Command): void {
+  program
+    .command('scan')
+    .description('Shows how a profile sorts the files of a folder. Changes nothing and sends nothing.')
+    .requiredOption('--root <folder>', 'the folder')
+    .option('--profile <name>', 'a name in profiles/, or the path of a profile file', 'generic')
+    .option('--json', 'one JSON document, with every file that is left out')
+    .addHelpText(
+      'after',
+      examples(
+        'lockstep-agent scan --root /srv/thinmanager --profile ./site-profile.yaml',
+        'lockstep-agent scan --root . --json',
+      ),
+    )
+    .action(async (options: { root: string; profile: string; json?: boolean }) => {
+      const [root, profile] = [await findRoot(options.root), await loadProfile(options.profile)];
+      const workers = new WorkerPool();
+      const manifest = await scan({ root, profile, workers });
+      await workers.close();
+      const report = summariseScan(manifest);
+      const json = { root, name: profile.name, version: profile.version, ...manifest.summary, ...report };
+      process.stdout.write(options.json === true ? `${JSON.stringify(json)}\n` : showScan(report));
+    });
+}
+
+function describeEnroll(program: Command): void {
+  program
+    .command('enroll')
+    .description("Makes this server's key, registers it in the store, and pins the control plane's key.")
+    .addOption(
+      new Option('--store <url>', 'file:///FOLDER or s3://BUCKET/PREFIX').env('LOCKSTEP_STORE').makeOptionMandatory(),
+    )
+    .requiredOption('--server <site/name>', 'the id of this server in the fleet file')
+    .requiredOption('--root <folder>', 'the folder that is kept in lockstep')
+    .option('--profile <name>', 'a name in profiles/, or the path of a profile file', 'generic')
+    .addOption(stateOption())
+    .option('--control-key <fingerprint>', 'refuse any other control key; lockstep up shows its fingerprint')
+    .addHelpText(
+      'after',
+      examples(
+        'lockstep-agent enroll --store s3://fleet/lockstep --server graz/tm1 --root "/srv/thinmanager" --profile thinmanager',
+      ),
+    )
+    .action(enroll);
+}
+
+function describeDoctor(program: Command, outcome: { status: number }): void {
+  program
+    .command('doctor')
+    .description('Checks all that the agent needs and says what to do. Changes nothing.')
+    .addOption(stateOption())
+    .addHelpText('after', examples('lockstep-agent doctor --state /var/lib/lockstep-agent'))
+    .action(async ({ state }: { state: string }) => {
+      for await (const { check, detail, isGood } of examine(resolve(state))) {
+        process.stdout.write(`${isGood ? 'ok  ' : 'FAIL'} ${check}: ${detail}\n`);
+        if (!isGood) outcome.status = 1;
+      }
+    });
+}
+
+interface EnrollOptions {
+  readonly store: string;
+  readonly server: string;
+  readonly root: string;
+  readonly profile: string;
+  readonly state: string;
+  readonly controlKey?: string;
+}
+
+async function enroll(options: EnrollOptions): Promise<void> {
+  const server = serverIdSchema.safeParse(options.server);
+  if (!server.success)
+    throw new BadInput(`--server ${options.server}: ${server.error.issues[0]?.message ?? 'expected site/name'}`);
+  const [root, stateFolder] = [await findRoot(options.root), resolve(options.state)];
+  await loadProfile(options.profile);
+  const profile =
+    options.profile.includes('/') || options.profile.includes('\\') ? resolve(options.profile) : options.profile;
+  assertApart(root, stateFolder, options.store);
+  const { controlKey, signer } = await enrolAgent({
+    store: await openStore(options.store),
+    server: server.data,
+    root,
+    profile,
+    stateFolder,
+    now: () => new Date(),
+    ...(options.controlKey === undefined ? {} : { expectedControlKey: options.controlKey }),
+  });
+  process.stdout.write(
+    `${server.data} is enrolled.\nkey of this server: sha256:${signer.keyId}\ncontrol key:        sha256:${keyId(controlKey)}\n`,
+  );
+  process.stdout.write(`Start it with: lockstep-agent run --state ${stateFolder}\n`);
+}
+
+async function run(stateFolder: string, pollMilliseconds: number): Promise<void> {
+  const file = await readAgentFile(stateFolder);
+  if (file === undefined)
+    throw new BadInput(`there is no agent.json in ${stateFolder}: enrol this server first, with lockstep-agent enroll`);
+  assertApart(await findRoot(file.root), stateFolder, file.store);
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
+  const workers = new WorkerPool();
+  const parts = {
+    store: await openStore(file.store),
+    profile: await loadProfile(file.profile),
+    signer: await openAgentSigner(stateFolder),
+  };
+  try {
+    await runAgent(
+      { ...file, ...parts, stateFolder, now: () => new Date(), log: writeLog, pollMilliseconds, workers },
+      stopping.signal,
+    );
+  } finally {
+    await workers.close();
+  }
+}
+
+const writeLog: AgentLog = (event, fields) => {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`);
+};
+
+function stateOption(): Option {
+  const base = process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state');
+  return new Option('--state <folder>', "the agent's own folder, for its key and memory").default(
+    join(base, 'lockstep-agent'),
+  );
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 3600))
+    throw new InvalidArgumentError('expected a number of seconds above 0, at most 3600.');
+  return value;
+}
+
+function examples(...commands: readonly string[]): string {
+  return `\nExamples:\n${commands.map((command) => `  ${command}`).join('\n')}`;
+}

@@ -1,0 +1,116 @@
+import { type Sha256, sha256 } from '#core/digest.ts';
+import { StorePrecondition } from '#core/errors.ts';
+import { keys } from '#core/keys.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { Chunk } from '#core/snapshot.ts';
+import type { EncodedChunk } from './cut-files.ts';
+import { freeBytes } from './free-bytes.ts';
+
+/** Creates an object whose name says what is in it: one that is there is the same one. Returns the bytes written. */
+export async function createOnce(
+  store: ObjectStore,
+  key: string,
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): Promise<number> {
+  try {
+    await store.create(key, bytes, signal === undefined ? {} : { signal });
+    return bytes.length;
+  } catch (error) {
+    if (error instanceof StorePrecondition) return 0;
+    throw error;
+  }
+}
+
+/** Fills packs with chunks and uploads them, a few at a time; `add` waits while too many are on their way. */
+export class PackWriter {
+  readonly #store: ObjectStore;
+  readonly #signal: AbortSignal | undefined;
+  readonly #uploads = new Set<Promise<void>>();
+  readonly #placed: (chunk: Chunk) => void;
+  readonly #spare: Buffer[] = [];
+  #open: OpenPack | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #bytesUploaded = 0;
+
+  constructor(store: ObjectStore, placed: (chunk: Chunk) => void, signal: AbortSignal | undefined) {
+    this.#store = store;
+    this.#placed = placed;
+    this.#signal = signal;
+  }
+
+  get bytesUploaded(): number {
+    return this.#bytesUploaded;
+  }
+
+  /** Takes a copy; the bytes are the caller's again when the promise has settled. */
+  async add(chunks: readonly EncodedChunk[], bytes: Uint8Array): Promise<void> {
+    let offset = 0;
+    for (const chunk of chunks) {
+      // Another caller may have opened and filled one during the wait.
+      while (this.#open !== undefined && this.#open.used + chunk.length > PACK_BYTES) await this.#close(this.#open);
+      this.#open ??= { bytes: this.#takeBuffer(chunk.length), chunks: [], used: 0 };
+      this.#open.bytes.set(bytes.subarray(offset, offset + chunk.length), this.#open.used);
+      this.#open.chunks.push(chunk);
+      this.#open.used += chunk.length;
+      offset += chunk.length;
+    }
+  }
+
+  /** Resolves when every pack is in the store. */
+  async finish(): Promise<void> {
+    if (this.#open !== undefined) await this.#close(this.#open);
+    await Promise.all(this.#uploads);
+    for (const buffer of this.#spare) freeBytes(buffer);
+    this.#assertWell();
+  }
+
+  #takeBuffer(length: number): Buffer {
+    if (length > PACK_BYTES) return Buffer.allocUnsafeSlow(length);
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(PACK_BYTES);
+  }
+
+  async #close({ bytes, chunks, used }: OpenPack): Promise<void> {
+    this.#open = undefined;
+    const pack = bytes.subarray(0, used);
+    const digest = sha256(pack);
+    this.#place(digest, chunks);
+    const upload: Promise<void> = this.#upload(digest, pack).finally(() => {
+      this.#uploads.delete(upload);
+      this.#spare.push(bytes);
+    });
+    this.#uploads.add(upload);
+    if (this.#uploads.size >= UPLOADS) await Promise.race(this.#uploads);
+    this.#assertWell();
+  }
+
+  #place(pack: Sha256, chunks: readonly EncodedChunk[]): void {
+    let offset = 0;
+    for (const chunk of chunks) {
+      this.#placed({ pack, offset, ...chunk });
+      offset += chunk.length;
+    }
+  }
+
+  async #upload(digest: Sha256, pack: Uint8Array): Promise<void> {
+    try {
+      const written = await createOnce(this.#store, keys.pack(digest), pack, this.#signal);
+      this.#bytesUploaded += written;
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+
+  #assertWell(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
+
+interface OpenPack {
+  readonly bytes: Buffer;
+  readonly chunks: EncodedChunk[];
+  used: number;
+}
+
+const PACK_BYTES = 8 * 1024 * 1024;
+const UPLOADS = 4;

@@ -1,0 +1,151 @@
+import { syncFolder } from '#adapters/durable-file.ts';
+import type { Sha256 } from '#core/digest.ts';
+import { OrderRefused } from '#core/errors.ts';
+import { isArtifact, type Manifest } from '#core/manifest.ts';
+import { bringsContent, type ContentOperation, type Operation } from '#core/plan.ts';
+import type { Recipe, Snapshot } from '#core/snapshot.ts';
+import { fetchContents } from './fetch.ts';
+import { eachInParallel } from './in-parallel.ts';
+import type { Work } from './obey.ts';
+import { assertSpace, type Site } from './preflight.ts';
+import type { FileToSeal } from './seal-files.ts';
+import type { WorkFolder } from './work-folder.ts';
+
+export interface Staging extends Pick<Work, 'context' | 'progress' | 'signal'> {
+  readonly work: WorkFolder;
+  readonly operations: readonly Operation[];
+  readonly site: Site;
+  /** What the destination holds: its own files are the nearest source. */
+  readonly manifest: Manifest;
+  /** Fetched only when something is missing here. */
+  readonly loadSnapshot: () => Promise<Snapshot>;
+  readonly onFetched: (bytes: number) => void;
+}
+
+/**
+ * Brings all new content into the work folder, verified and durable: what an interrupted run has left there, copies of
+ * the server's own files, and only then the store. Nothing outside the work folder is touched.
+ */
+export async function stage(staging: Staging): Promise<void> {
+  const { context, operations, work } = staging;
+  const wanted = [...operations.entries()].flatMap(([number, operation]) =>
+    bringsContent(operation) ? [toSeal(staging, number, operation)] : [],
+  );
+  staging.progress.enter('staging', { files: wanted.length, bytes: wanted.reduce((sum, { size }) => sum + size, 0) });
+  let missing = await sealAll(staging, wanted);
+  await assertSpace(
+    context.root,
+    missing.map(({ size }) => size),
+  );
+  missing = await sealAll(staging, missing.flatMap(copiesOfOwn(staging)), missing);
+  const [firsts, duplicates] = splitByContent(missing);
+  await fetchMissing(staging, firsts);
+  await sealOrRefuse(staging, firsts);
+  await sealOrRefuse(staging, duplicates);
+  await syncFolder(`${work.path}/new`);
+}
+
+function toSeal({ site, work }: Staging, number: number, operation: ContentOperation): FileToSeal {
+  const { mtime, sha256, size } = operation;
+  const former = site.formerFiles.get(number);
+  return {
+    path: work.fresh(number),
+    sha256,
+    size,
+    mtime,
+    // A source without modes leaves the destination's as they are.
+    mode: operation.mode ?? former?.mode ?? DEFAULT_MODE,
+    ...(former === undefined ? {} : { owner: { uid: former.uid, gid: former.gid } }),
+  };
+}
+
+function copiesOfOwn({ context, manifest }: Staging): (file: FileToSeal) => FileToSeal[] {
+  const own = new Map<Sha256, string>(manifest.entries.filter(isArtifact).map(({ path, sha256 }) => [sha256, path]));
+  return (file) => {
+    const path = own.get(file.sha256);
+    return path === undefined ? [] : [{ ...file, copyOf: `${context.root}/${path}` }];
+  };
+}
+
+/** The first file of each content, and the others as copies of it. */
+function splitByContent(files: readonly FileToSeal[]): readonly [readonly FileToSeal[], readonly FileToSeal[]] {
+  const firsts = new Map<Sha256, FileToSeal>();
+  const duplicates: FileToSeal[] = [];
+  for (const file of files) {
+    const first = firsts.get(file.sha256);
+    if (first === undefined) firsts.set(file.sha256, file);
+    else duplicates.push({ ...file, copyOf: first.path });
+  }
+  return [[...firsts.values()], duplicates];
+}
+
+async function fetchMissing(staging: Staging, files: readonly FileToSeal[]): Promise<void> {
+  const { context, onFetched, progress, signal } = staging;
+  if (files.length === 0) return;
+  const snapshot = await staging.loadSnapshot();
+  progress.enter('fetching', { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) });
+  await fetchContents({
+    ...context,
+    signal,
+    files: files.map(({ path, sha256, size }) => ({ path, recipe: recipeOf(snapshot, sha256, size) })),
+    onProgress: ({ fetched, written }) => {
+      onFetched(fetched);
+      progress.add({ bytes: written });
+    },
+  });
+  progress.enter('staging', { files: files.length, bytes: 0 });
+}
+
+function recipeOf(snapshot: Snapshot, sha256: Sha256, size: number): Recipe {
+  const recipe = snapshot.recipes.get(sha256);
+  if (recipe === undefined || recipe.size !== size) {
+    throw new OrderRefused(
+      'WRONG_PLAN',
+      `the source's snapshot does not hold the content ${sha256} of the plan; start a new sync`,
+    );
+  }
+  return recipe;
+}
+
+async function sealOrRefuse(staging: Staging, files: readonly FileToSeal[]): Promise<void> {
+  const [bad] = await sealAll(staging, files);
+  if (bad === undefined) return;
+  throw new OrderRefused(
+    'UNREADABLE',
+    `the staged file ${bad.path} does not have the digest ${bad.sha256}; check this server's disk and memory, then start a new sync`,
+  );
+}
+
+/** Those of `all` that are not, or not wholly, there. */
+async function sealAll(
+  { context, progress, signal }: Staging,
+  files: readonly FileToSeal[],
+  all: readonly FileToSeal[] = files,
+): Promise<FileToSeal[]> {
+  const sealed = new Set<string>();
+  await eachInParallel(batches(files), PARALLEL, async (batch) => {
+    const good = await context.workers.run('seal', { files: batch }, { signal });
+    for (const [index, file] of batch.entries()) if (good[index] === true) sealed.add(file.path);
+    progress.add({ files: good.filter(Boolean).length });
+  });
+  return all.filter(({ path }) => !sealed.has(path));
+}
+
+function* batches(files: readonly FileToSeal[]): Generator<FileToSeal[]> {
+  let batch: FileToSeal[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    batch.push(file);
+    bytes += file.size;
+    if (bytes < BATCH_BYTES && batch.length < BATCH_FILES) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+const DEFAULT_MODE = 0o644;
+const PARALLEL = 8;
+const BATCH_FILES = 64;
+const BATCH_BYTES = 16 * 1024 * 1024;

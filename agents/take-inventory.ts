@@ -1,0 +1,90 @@
+import { OrderRefused } from '#core/errors.ts';
+import { keys } from '#core/keys.ts';
+import { encodeManifest, type Manifest } from '#core/manifest.ts';
+import type { InventoryOrder } from '#core/order.ts';
+import { RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
+import { type Signed, sign } from '#core/signed.ts';
+import { findFacts } from './facts.ts';
+import type { Work } from './obey.ts';
+import { createOnce } from './pack-writer.ts';
+import { scan } from './scan.ts';
+import { takeSnapshot } from './snapshot.ts';
+import { TreeChanged } from './walk.ts';
+
+/** Scans, uploads what the order asks for, and says so. Writes nothing below the root. */
+export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<Receipt>> {
+  const { context, order, signal, startedAt } = work;
+  const stock = await takeStock(work);
+  const { manifest, snapshot } = stock;
+  const manifestKey = keys.manifest(order.server, manifest.summary.manifest);
+  const manifestBytes = await createOnce(context.store, manifestKey, encodeManifest(manifest), signal);
+  await context.state.rememberManifest(manifest.summary.manifest);
+  return sign(
+    {
+      format: RECEIPT_FORMAT,
+      order: order.order,
+      sync: order.sync,
+      server: order.server,
+      step: 'inventory',
+      outcome: 'DONE',
+      startedAt: startedAt.toISOString(),
+      finishedAt: context.now().toISOString(),
+      summary: manifest.summary,
+      ...(snapshot === undefined ? {} : { snapshot: snapshot.digest }),
+      bytesUploaded: manifestBytes + (snapshot?.bytesUploaded ?? 0),
+      facts: await findFacts(context.root),
+    },
+    context.signer,
+  );
+}
+
+interface TakenStock {
+  readonly manifest: Manifest;
+  readonly snapshot: Awaited<ReturnType<typeof takeSnapshot>> | undefined;
+}
+
+/** A file that changes between scan and upload makes both begin again, a few times. */
+async function takeStock(work: Work<InventoryOrder>): Promise<TakenStock> {
+  for (let attempt = 1; ; attempt++) {
+    const manifest = await scanWithProgress(work);
+    if (!work.order.snapshot) return { manifest, snapshot: undefined };
+    try {
+      return { manifest, snapshot: await upload(work, manifest) };
+    } catch (error) {
+      if (!(error instanceof TreeChanged)) throw error;
+      if (attempt < ATTEMPTS) continue;
+      throw new OrderRefused(
+        'UNREADABLE',
+        `${JSON.stringify(error.path)} in ${work.context.root} keeps changing while it is read: stop the program that writes it, then try again`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+export function scanWithProgress({ context, progress, signal }: Omit<Work, 'order'>): Promise<Manifest> {
+  progress.enter('scanning');
+  return scan({
+    ...context,
+    signal,
+    onProgress: (done, total) =>
+      progress.report({
+        filesDone: done.files,
+        bytesDone: done.bytes,
+        filesTotal: total.files,
+        bytesTotal: total.bytes,
+      }),
+  });
+}
+
+function upload({ context, progress, signal }: Work, manifest: Manifest): ReturnType<typeof takeSnapshot> {
+  return takeSnapshot({
+    ...context,
+    manifest,
+    signal,
+    onPlan: (total) => progress.enter('uploading', total),
+    onProgress: (done) => progress.report({ filesDone: done.files, bytesDone: done.bytes }),
+  });
+}
+
+const ATTEMPTS = 3;

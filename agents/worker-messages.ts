@@ -1,0 +1,16 @@
+import type { Tasks } from './hash-worker.ts';
+
+/** workerData of a thread that belongs to a WorkerPool. */
+export const WORKER_MARK = 'lockstep-worker';
+
+export type TaskName = keyof Tasks;
+
+/** Every message names its conversation. */
+export type FromPool =
+  | { readonly kind: 'start'; readonly id: number; readonly task: TaskName; readonly input: unknown }
+  | { readonly kind: 'next'; readonly id: number; readonly reply: unknown }
+  | { readonly kind: 'stop'; readonly id: number };
+
+export type FromWorker =
+  | { readonly kind: 'step'; readonly id: number; readonly done: boolean; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly code: string | undefined };
