@@ -1,0 +1,118 @@
+import pLimit from 'p-limit';
+import { labelled } from '#core/digest.ts';
+import { type Fleet, fleetServers } from '#core/fleet.ts';
+import { shortCode } from '#core/plan.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { ServerId } from '#core/server.ts';
+import type { SyncId } from '#core/sync.ts';
+import { type CommandContext, openExistingStore } from '../context.ts';
+import { pinControlKey } from '../control-key.ts';
+import { howToDecide } from '../decide.ts';
+import { readFleet, readStatus } from '../fleet-documents.ts';
+import { listSyncs } from '../list-syncs.ts';
+import type { CommandOutcome } from '../outcome.ts';
+import { showDifferences } from '../show/differences.ts';
+import { type ServerOverview, showFleet } from '../show/fleet.ts';
+import { serverLabels } from '../show/labels.ts';
+import { phaseTitle, serverState } from '../show/progress.ts';
+import { showSyncs } from '../show/syncs.ts';
+import type { Paint } from '../show/text.ts';
+import { showVerdict } from '../show/verdict.ts';
+import { syncDocument } from '../sync-document.ts';
+import { lookAtSync, type ServerView, type SyncView } from '../sync-view.ts';
+import { pastSyncDocument } from './history.ts';
+
+/** One sync as it stands now. */
+export async function syncStatusCommand(context: CommandContext, sync: SyncId): Promise<CommandOutcome> {
+  const store = await openExistingStore(context);
+  const controlKey = await pinControlKey(store, context.location.controlFolder);
+  const view = await lookAtSync(store, sync, { signal: context.signal, controlKey });
+  return { exitStatus: 0, document: statusDocument(view), text: showStatus(view, context.terminal.paint) };
+}
+
+/** The fleet: when each server was last heard of, and what is under way. */
+export async function fleetStatusCommand(context: CommandContext): Promise<CommandOutcome> {
+  const { now, signal, terminal } = context;
+  const store = await openExistingStore(context);
+  const fleet = await readFleet(store, signal);
+  const servers = fleet === undefined ? [] : await lookAtServers(context, { store, fleet });
+  const underWay = (await listSyncs(store, RECENT, signal)).filter(({ verdict }) => verdict === undefined);
+  const overview =
+    servers.length === 0
+      ? `No fleet file in ${store.url}: lockstep up pushes it.`
+      : showFleet(servers, { now: now(), paint: terminal.paint });
+  return {
+    exitStatus: 0,
+    document: {
+      fleet: fleet?.fleet ?? null,
+      servers: servers.map(({ server, status, offline }) => ({
+        server,
+        offline,
+        ...(status && { seenAt: status.seenAt, agent: status.agent }),
+      })),
+      underWay: underWay.map(pastSyncDocument),
+    },
+    text: underWay.length === 0 ? overview : `${overview}\n\n${showSyncs(underWay, terminal.paint)}`,
+  };
+}
+
+async function lookAtServers(
+  { now, signal }: CommandContext,
+  { store, fleet }: { readonly store: ObjectStore; readonly fleet: Fleet },
+): Promise<ServerOverview[]> {
+  const patience = fleet.timeouts['offline-seconds'] * 1000;
+  const look = async (server: ServerId): Promise<ServerOverview> => {
+    const status = await readStatus(store, server, signal);
+    return { server, status, offline: status === undefined || now().getTime() - Date.parse(status.seenAt) > patience };
+  };
+  const parallel = pLimit(16);
+  return await Promise.all(fleetServers(fleet).map((server) => parallel(() => look(server))));
+}
+
+function showStatus(view: SyncView, paint: Paint): string {
+  const { plan, request, servers, verdict } = view;
+  const title = `Sync ${request.sync}: ${phaseTitle(view)}`;
+  const differences = plan === undefined ? [] : [showDifferences(plan, serverLabels, paint)];
+  if (verdict !== undefined) return [title, ...differences, showVerdict(verdict, serverLabels, paint)].join('\n');
+  const lines =
+    view.phase === 'approval' && plan !== undefined
+      ? [howToDecide(plan)]
+      : servers.map((one) => `  ${one.server}: ${serverState(one)}`);
+  return [title, ...differences, ...lines].join('\n');
+}
+
+function statusDocument(view: SyncView) {
+  const { decision, plan, request, verdict } = view;
+  return {
+    sync: request.sync,
+    phase: view.phase,
+    cancelled: view.cancelled,
+    requestedBy: request.requestedBy,
+    requestedAt: request.requestedAt,
+    mode: request.policy.mode,
+    source: request.source,
+    plan: plan === undefined ? null : labelled(plan.digest),
+    code: plan === undefined ? null : shortCode(plan.digest),
+    expiresAt: plan?.expiresAt ?? null,
+    decision: decision === undefined ? null : { decision: decision.decision, by: decision.votes.map(({ by }) => by) },
+    servers: view.servers.map(serverDocument),
+    result: verdict === undefined ? null : syncDocument(verdict, new Map()),
+  };
+}
+
+function serverDocument({ server, step, progress, receipt }: ServerView) {
+  return {
+    server,
+    step,
+    ...(progress && {
+      stage: progress.stage,
+      filesDone: progress.filesDone,
+      filesTotal: progress.filesTotal,
+      bytesDone: progress.bytesDone,
+      bytesTotal: progress.bytesTotal,
+    }),
+    outcome: receipt?.outcome ?? null,
+  };
+}
+
+const RECENT = 100;

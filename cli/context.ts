@@ -1,0 +1,44 @@
+import { stat } from 'node:fs/promises';
+import { hasCode } from '#adapters/file-errors.ts';
+import { openStore } from '#adapters/open-store.ts';
+import { BadInput } from '#core/errors.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { Log } from '#functions/dependencies.ts';
+import type { StoreLocation } from './store-location.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What every command is given; nothing below this reads the environment or a clock. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly location: StoreLocation;
+  /** Who is at the keyboard, as requests and decisions record it. */
+  readonly person: string;
+  readonly now: () => Date;
+  /** Eight random hex digits. */
+  readonly random: () => string;
+  /** For whoever looks for a fault; silent unless asked for. */
+  readonly log: Log;
+  /** Aborts when the person presses Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** A store that is there already; BadInput instead of an empty new one. */
+export async function openExistingStore({ location }: Pick<CommandContext, 'location'>): Promise<ObjectStore> {
+  if (await isMissing(location)) {
+    throw new BadInput(
+      `there is no store at ${location.url} yet: lockstep sync or lockstep up makes it, --store names another`,
+    );
+  }
+  return await openStore(location.url);
+}
+
+export async function isMissing({ folder }: StoreLocation): Promise<boolean> {
+  if (folder === undefined) return false;
+  try {
+    await stat(folder);
+    return false;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import type { Plan } from '#core/plan.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { SyncId } from '#core/sync.ts';
+import type { SyncVerdict } from '#core/verdict.ts';
+import type { CommandContext } from './context.ts';
+import { ProgressReporter } from './progress-reporter.ts';
+import type { Labels } from './show/labels.ts';
+import { observeSync, type SyncView } from './sync-view.ts';
+
+export interface Follow {
+  readonly store: ObjectStore;
+  readonly sync: SyncId;
+  readonly controlKey: string | undefined;
+  readonly labels: Labels;
+  readonly signal: AbortSignal;
+  readonly pollMilliseconds: number;
+  /** Called once, when the plan is there. */
+  readonly onPlan?: (plan: Plan) => void;
+  /** Called once, when the plan waits for its approval; nothing is shown meanwhile. */
+  readonly onApproval?: (plan: Plan) => Promise<void>;
+}
+
+export interface FinishedSync {
+  readonly verdict: SyncVerdict;
+  readonly view: SyncView;
+}
+
+/** How often a store that may be far away is asked for news. */
+export const POLL_MILLISECONDS = 500;
+
+/** Shows how the sync goes on until its verdict is there; throws the signal's reason when it aborts before. */
+export async function followSync({ terminal, now }: CommandContext, follow: Follow): Promise<FinishedSync> {
+  const { controlKey, labels, onApproval, onPlan, pollMilliseconds, signal, store, sync } = follow;
+  const reporter = new ProgressReporter(terminal, labels, now);
+  const seen = { plan: false, approval: false };
+  for await (const view of observeSync(store, sync, { signal, pollMilliseconds, controlKey })) {
+    const { plan, verdict } = view;
+    if (plan !== undefined && !seen.plan) {
+      seen.plan = true;
+      terminal.clear();
+      onPlan?.(plan);
+    }
+    if (plan !== undefined && view.phase === 'approval' && !seen.approval) {
+      seen.approval = true;
+      terminal.clear();
+      await onApproval?.(plan);
+      continue;
+    }
+    reporter.show(view);
+    if (verdict !== undefined) return { verdict, view };
+  }
+  throw new Error('the observation ended without a verdict');
+}

@@ -1,0 +1,174 @@
+import { loadProfile } from '#adapters/profile-file.ts';
+import { StoreExecutions } from '#adapters/store-executions.ts';
+import { BadInput } from '#core/errors.ts';
+import type { Fleet } from '#core/fleet.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import { isSyncedClass, type Profile } from '#core/profile.ts';
+import type { SyncId, SyncPolicy } from '#core/sync.ts';
+import { requestSync } from '#functions/request-sync.ts';
+import { type CommandContext, openExistingStore } from './context.ts';
+import { pinControlKey } from './control-key.ts';
+import { assertFoldersUsable } from './folder-checks.ts';
+import { POLL_MILLISECONDS } from './follow-sync.ts';
+import type { Parties } from './parties.ts';
+import { folderLabels, type Labels, serverLabels } from './show/labels.ts';
+import type { FolderPaths } from './sync-document.ts';
+
+/** What the person wants of a sync, beside its source and destinations. */
+export interface SyncOptions {
+  readonly yes: boolean;
+  readonly mirror: boolean;
+  readonly dryRun: boolean;
+  readonly allowShrink: boolean;
+  readonly only: readonly string[];
+  /** For folders: the name of a profile, or its file. A fleet's agents have theirs. */
+  readonly profile: string | undefined;
+}
+
+/** Something that runs syncs: this process for folders, a controller elsewhere for a fleet. */
+export interface Session {
+  readonly kind: Parties['kind'];
+  readonly store: ObjectStore;
+  /** What plans must be signed with; `undefined` while the store names no control key. */
+  readonly controlKey: string | undefined;
+  readonly pollMilliseconds: number;
+  readonly labels: Labels;
+  readonly folders: FolderPaths;
+  request(): Promise<SyncId>;
+  /** Rejects when the sync cannot come to its end; resolving says nothing. */
+  watchOver(sync: SyncId): Promise<void>;
+  /** Stops what runs here and leaves the truth about it as the verdict; `false` where nothing runs here. */
+  interrupt(sync: SyncId): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export async function openSession(context: CommandContext, parties: Parties, options: SyncOptions): Promise<Session> {
+  switch (parties.kind) {
+    case 'folders':
+      return await openFolders(context, parties, options);
+    case 'servers':
+      return await openServers(context, parties, options);
+  }
+}
+
+async function openFolders(
+  { location, log, person, terminal }: CommandContext,
+  parties: Extract<Parties, { readonly kind: 'folders' }>,
+  options: SyncOptions,
+): Promise<Session> {
+  const profile = await loadProfile(options.profile ?? 'generic');
+  assertClassesKnown(options.only, profile);
+  await assertFoldersUsable({ ...parties, location, writes: !options.dryRun });
+  for (const remark of parties.remarks) terminal.say(`Note: ${remark}`);
+  // The engine and the agents take a moment to load; servers of a fleet need neither here.
+  const { openAdHocSession } = await import('#embedded/ad-hoc.ts');
+  const session = await openAdHocSession({
+    storeUrl: location.url,
+    stateFolder: location.controlFolder,
+    source: parties.source.path,
+    destinations: parties.destinations.map(({ path }) => path),
+    profile,
+    log,
+  });
+  const servers = [session.source, ...session.destinations];
+  const given = [parties.source, ...parties.destinations];
+  return {
+    kind: 'folders',
+    store: session.store,
+    controlKey: session.controlKey,
+    pollMilliseconds: FOLDERS_POLL_MILLISECONDS,
+    labels: folderLabels(new Map(servers.map((server, index) => [server, given[index]?.given ?? server]))),
+    folders: new Map(servers.map((server) => [server, session.rootOf(server)])),
+    request: () =>
+      session.request({
+        requestedBy: person,
+        policy: { ...policyOf(options), approvals: 1, requesterMayApprove: true },
+        waveSize: FOLDERS_AT_ONCE,
+        errorBudget: session.destinations.length,
+        timeouts: FOLDER_TIMEOUTS,
+        notify: [],
+      }),
+    watchOver: (sync) => session.finished(sync),
+    interrupt: async (sync) => {
+      await session.interrupt(sync, person);
+      return true;
+    },
+    close: () => session.close(),
+  };
+}
+
+async function openServers(
+  context: CommandContext,
+  { source, destinations, fleet }: Extract<Parties, { readonly kind: 'servers' }>,
+  options: SyncOptions,
+): Promise<Session> {
+  if (options.profile !== undefined) {
+    throw new BadInput("--profile is for folders; a server's agent uses the profile in its own configuration");
+  }
+  const { location, now, person, random } = context;
+  const store = await openExistingStore(context);
+  const dependencies = { store, executions: new StoreExecutions(store), now, random };
+  return {
+    kind: 'servers',
+    store,
+    controlKey: await pinControlKey(store, location.controlFolder),
+    pollMilliseconds: POLL_MILLISECONDS,
+    labels: serverLabels,
+    folders: new Map(),
+    request: () =>
+      requestSync(dependencies, {
+        requestedBy: person,
+        source,
+        destinations: [...destinations],
+        ...rulesOf(fleet, options),
+      }),
+    watchOver: async () => undefined,
+    interrupt: async () => false,
+    close: async () => undefined,
+  };
+}
+
+function rulesOf({ approval, timeouts, waves }: Fleet, options: SyncOptions) {
+  return {
+    policy: {
+      ...policyOf(options),
+      approvals: approval.required,
+      requesterMayApprove: approval['requester-may-approve'],
+    },
+    waveSize: waves.size,
+    errorBudget: waves['error-budget'],
+    timeouts: {
+      offlineSeconds: timeouts['offline-seconds'],
+      inventorySeconds: timeouts['inventory-seconds'],
+      applySeconds: timeouts['apply-seconds'],
+      approvalSeconds: timeouts['approval-seconds'],
+    },
+    notify: approval.mail,
+  };
+}
+
+function policyOf({
+  allowShrink,
+  dryRun,
+  mirror,
+  only,
+}: SyncOptions): Pick<SyncPolicy, 'allowShrink' | 'dryRun' | 'mode' | 'only'> {
+  return { mode: mirror ? 'mirror' : 'overwrite', allowShrink, dryRun, ...(only.length > 0 && { only: [...only] }) };
+}
+
+function assertClassesKnown(only: readonly string[], profile: Profile): void {
+  const known = [...new Set(profile.rules.map((rule) => rule.class))].filter(isSyncedClass);
+  const unknown = only.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new BadInput(`profile ${profile.name} has no class ${unknown} that travels; it has ${known.join(', ')}`);
+  }
+}
+
+const FOLDERS_POLL_MILLISECONDS = 100;
+const FOLDERS_AT_ONCE = 8;
+const FOLDER_TIMEOUTS = {
+  offlineSeconds: 60,
+  inventorySeconds: 604_800,
+  applySeconds: 604_800,
+  approvalSeconds: 86_400,
+};

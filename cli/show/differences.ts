@@ -1,0 +1,111 @@
+import {
+  type ChangeCounts,
+  type ClassChanges,
+  hasChanges,
+  type Plan,
+  type PlannedDestination,
+  shortCode,
+} from '#core/plan.ts';
+import { grid } from './grid.ts';
+import type { Labels } from './labels.ts';
+import { bytes, count, enumerate, type Paint, printable, type Tone } from './text.ts';
+
+/** The wizard's page of differences: what would be overwritten where, and what is left alone. */
+export function showDifferences(plan: Plan, labels: Labels, paint: Paint): string {
+  const { source, destinations } = plan;
+  return [
+    paint('strong', 'Synchronization Differences'),
+    `Configuration Source  ${labels.of(source.server)}: ${count(source.artifacts, 'file')}, ${bytes(source.bytes)}${sourceLeavings(source)}`,
+    '',
+    ...destinations.slice(0, MOST_SHOWN).flatMap((destination) => [...showDestination(destination, labels, paint), '']),
+    ...(destinations.length > MOST_SHOWN
+      ? [`and ${count(destinations.length - MOST_SHOWN, 'more destination')}; --json names them all`, '']
+      : []),
+    paint(
+      'faint',
+      "Note: One way: the source's files overwrite the corresponding files at the destination; nothing is merged.",
+    ),
+    paint('faint', plan.policy.mode === 'mirror' ? MIRROR_NOTE : OVERWRITE_NOTE),
+    ...(hasChanges(plan) ? [`Plan ${paint('strong', shortCode(plan.digest))}  sha256:${plan.digest}`, ''] : ['']),
+  ].join('\n');
+}
+
+/** Names the destinations and the plan, for the question. */
+export function describePlan(plan: Plan, labels: Labels): string {
+  const names = plan.destinations.filter(({ outcome }) => outcome === 'changes').map(({ server }) => labels.of(server));
+  return `${enumerate(names)} from ${labels.of(plan.source.server)} (plan ${shortCode(plan.digest)})`;
+}
+
+function showDestination(destination: PlannedDestination, labels: Labels, paint: Paint): string[] {
+  const title = `Configuration Destination  ${paint('strong', labels.of(destination.server))}`;
+  switch (destination.outcome) {
+    case 'changes':
+      return [
+        title,
+        grid(COLUMNS, classRows(destination), paint).trimEnd(),
+        ...notableLines(destination, paint),
+        ...leftAlone(destination),
+      ];
+    case 'in-sync':
+      return [
+        `${title}: ${paint('good', 'in sync')}, ${count(destination.counts.keep, 'file')} kept as they are`,
+        ...leftAlone(destination),
+      ];
+    case 'refused':
+      return [`${title}: ${paint('bad', `refused, ${destination.reason}`)}`, `  ${labels.inText(destination.detail)}`];
+    case 'offline':
+    case 'failed':
+      return [`${title}: ${paint('bad', destination.outcome)}`, `  ${labels.inText(destination.detail)}`];
+  }
+}
+
+type Changes = Extract<PlannedDestination, { readonly outcome: 'changes' }>;
+
+function classRows({ classes, counts, bytes: total }: Changes): string[][] {
+  const rows = Object.entries(classes).map(([name, changes]) => classRow(printable(name), changes));
+  return rows.length === 1 ? rows : [...rows, classRow('all', { ...counts, bytes: total })];
+}
+
+function classRow(name: string, changes: ClassChanges & ChangeCounts): string[] {
+  return [name, `${changes.create}`, `${changes.update}`, `${changes.remove}`, `${changes.keep}`, bytes(changes.bytes)];
+}
+
+function notableLines({ notable, counts }: Changes, paint: Paint): string[] {
+  const lines = notable.map(
+    ({ change, path, size }) => `  ${paint(TONES[change], change.padEnd(6))}  ${printable(path)}  ${bytes(size)}`,
+  );
+  const changed = counts.create + counts.update + counts.remove;
+  if (changed === 0) return ['  only empty folders are made'];
+  const more = changed - notable.length;
+  return more > 0 ? [...lines, `  and ${count(more, 'more file')}`] : lines;
+}
+
+function leftAlone(destination: { readonly protected: number; readonly unrecognised: number }): string[] {
+  const lines: string[] = [];
+  if (destination.protected > 0) lines.push(`  ${count(destination.protected, 'license or identity file')} left alone`);
+  if (destination.unrecognised > 0)
+    lines.push(`  ${count(destination.unrecognised, 'unrecognised file')} left alone: no rule of the profile matches`);
+  return lines;
+}
+
+function sourceLeavings(source: Plan['source']): string {
+  const parts = [
+    ...(source.protected > 0 ? [`${count(source.protected, 'license or identity file')} left alone`] : []),
+    ...(source.leftOut > 0 ? [`${source.leftOut} left out (unrecognised, links, or names that cannot travel)`] : []),
+  ];
+  return parts.map((part) => `; ${part}`).join('');
+}
+
+const COLUMNS = [
+  { title: 'class' },
+  ...['create', 'update', 'remove', 'keep', 'bytes'].map((title) => ({ title, align: 'right' as const })),
+];
+const TONES: Readonly<Record<'create' | 'update' | 'remove', Tone>> = {
+  create: 'good',
+  update: 'warning',
+  remove: 'bad',
+};
+const MIRROR_NOTE =
+  'Mirror: files of these classes that the source lacks are removed at the destination. Licenses are never touched.';
+const OVERWRITE_NOTE = 'Files that only the destination has are kept. Licenses are never touched.';
+const MOST_SHOWN = 20;

@@ -1,0 +1,24 @@
+import type { PastSync } from '../list-syncs.ts';
+import { grid } from './grid.ts';
+import { enumerate, type Paint, printable, time } from './text.ts';
+import { toneOf } from './verdict.ts';
+
+/** Syncs as one table. */
+export function showSyncs(syncs: readonly PastSync[], paint: Paint): string {
+  if (syncs.length === 0) return 'No sync yet.';
+  return grid(
+    COLUMNS,
+    syncs.map(({ request, verdict }) => [
+      request.sync,
+      time(request.requestedAt),
+      printable(request.requestedBy),
+      request.source,
+      enumerate(request.destinations, 3),
+      request.policy.dryRun ? `${request.policy.mode}, dry run` : request.policy.mode,
+      verdict === undefined ? 'under way' : paint(toneOf(verdict.verdict), verdict.verdict),
+    ]),
+    paint,
+  ).trimEnd();
+}
+
+const COLUMNS = ['sync', 'requested', 'by', 'source', 'destinations', 'mode', 'verdict'].map((title) => ({ title }));

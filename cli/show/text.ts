@@ -1,0 +1,47 @@
+import prettyBytes from 'pretty-bytes';
+
+/** What colour means, so that every view says the same thing the same way. */
+export type Tone = 'good' | 'bad' | 'warning' | 'faint' | 'strong';
+
+export type Paint = (tone: Tone, text: string) => string;
+
+export const plainPaint: Paint = (_tone, text) => text;
+
+/**
+ * Text from outside in a form that cannot move the cursor, recolour, reorder or break a line: control, format and
+ * separator characters and lone surrogates become \u{…}. The joiners that some scripts need stay.
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+export function bytes(amount: number): string {
+  return prettyBytes(amount);
+}
+
+/** `1 file`, `2 files`. */
+export function count(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
+}
+
+/** `a`, `a and b`, `a, b and 3 more`. */
+export function enumerate(names: readonly string[], most = 8): string {
+  const shown = names.length > most ? [...names.slice(0, most - 1), `${names.length - most + 1} more`] : names;
+  if (shown.length < 2) return shown.join('');
+  return `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
+}
+
+/** `2026-01-02 03:04:05 UTC`. */
+export function time(iso: string): string {
+  return `${iso.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** `4 s`, `3 min 20 s`, `5 h 3 min`. */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]|(?![\u200c\u200d])\p{Cf}/gu;

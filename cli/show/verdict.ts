@@ -1,0 +1,83 @@
+import { type DestinationVerdict, endedWell, exitStatus, type SyncVerdict } from '#core/verdict.ts';
+import { grid } from './grid.ts';
+import type { Labels } from './labels.ts';
+import { bytes, count, type Paint, printable, type Tone } from './text.ts';
+
+/** The wizard's last page: the result at each destination, and one last sentence. */
+export function showVerdict(verdict: SyncVerdict, labels: Labels, paint: Paint): string {
+  const notes = verdict.destinations.flatMap((destination) => noteOn(destination, labels));
+  return [
+    paint('strong', 'Synchronization Result'),
+    grid(
+      COLUMNS,
+      verdict.destinations.map((destination) => destinationRow(destination, labels, paint)),
+      paint,
+    ).trimEnd(),
+    ...notes,
+    paint(toneOf(verdict.verdict), lastSentence(verdict, labels)),
+  ].join('\n');
+}
+
+export function toneOf(verdict: SyncVerdict['verdict'] | DestinationVerdict['verdict']): Tone {
+  switch (verdict) {
+    case 'IN_SYNC':
+    case 'SUCCEEDED':
+    case 'PLANNED':
+      return 'good';
+    case 'NOT_ATTEMPTED':
+    case 'REJECTED':
+    case 'EXPIRED':
+      return 'warning';
+    case 'REFUSED':
+    case 'ROLLED_BACK':
+    case 'FAILED':
+    case 'OFFLINE':
+    case 'HALTED':
+      return 'bad';
+  }
+}
+
+/** One sentence that a person can act on. */
+function lastSentence(verdict: SyncVerdict, labels: Labels): string {
+  const all = verdict.destinations.length;
+  const well = verdict.destinations.filter(endedWell).length;
+  const toldAbove = verdict.destinations.some(({ detail }) => detail !== undefined);
+  const why = verdict.detail === undefined || toldAbove ? '' : ` ${labels.inText(verdict.detail)}`;
+  switch (verdict.verdict) {
+    case 'IN_SYNC':
+      return `In sync: nothing was to be done at ${count(all, 'destination')}.`;
+    case 'SUCCEEDED':
+      return `Succeeded: ${count(all, 'destination')} in sync with the source, re-read and verified by SHA-256.`;
+    case 'PLANNED':
+      return 'Planned: these differences are there; nothing was written. Sync without --dry-run to overwrite.';
+    case 'REJECTED':
+      return 'Rejected: nothing was written at any destination.';
+    case 'EXPIRED':
+      return 'Expired: nobody approved in time; nothing was written at any destination. Start a new sync.';
+    case 'HALTED':
+      return `Halted: too many destinations ended badly, the rest was not attempted; ${well} of ${all} are in sync.${why}`;
+    case 'FAILED':
+      if (verdict.reason === 'Interrupted') return `Stopped: ${well} of ${count(all, 'destination')} in sync.${why}`;
+      return `${exitStatus(verdict) === 3 ? 'Refused' : 'Failed'}: ${well} of ${count(all, 'destination')} in sync.${why}`;
+  }
+}
+
+function destinationRow(destination: DestinationVerdict, labels: Labels, paint: Paint): string[] {
+  const { changes, verdict } = destination;
+  const result = destination.reason === undefined ? verdict : `${verdict} ${printable(destination.reason)}`;
+  const counts = [changes.create, changes.update, changes.remove, changes.keep, destination.protected].map(String);
+  return [labels.of(destination.server), paint(toneOf(verdict), result), ...counts, bytes(destination.bytesFetched)];
+}
+
+function noteOn({ server, detail, verdict }: DestinationVerdict, labels: Labels): string[] {
+  return detail === undefined ? [] : [`  ${labels.of(server)}: ${verdict}: ${labels.inText(detail)}`];
+}
+
+const COLUMNS = [
+  { title: 'Configuration Destination' },
+  { title: 'verdict' },
+  ...['create', 'update', 'remove', 'keep', 'licenses kept', 'fetched'].map((title) => ({
+    title,
+    align: 'right' as const,
+  })),
+];
