@@ -139,8 +139,8 @@ class Collector {
   /** A folder with something in it is there without being made. */
   #withoutNeedlessFolders(): Operation[] {
     const needless = new Set<string>();
-    for (const [index, { path, isNew }] of this.#result.entries()) {
-      if (isNew && path.endsWith('/') && this.#result[index + 1]?.path.startsWith(path) === true) needless.add(path);
+    for (const [index, { path }] of this.#result.entries()) {
+      if (path.endsWith('/') && this.#result[index + 1]?.path.startsWith(path) === true) needless.add(path);
     }
     return this.#operations.filter(
       (operation) => operation.change !== 'create-folder' || !needless.has(operation.path),

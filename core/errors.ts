@@ -72,6 +72,7 @@ export const REFUSAL_REASONS = [
   'REPLAYED',
   'STALE_PLAN',
   'UNREADABLE',
+  'WITHDRAWN',
   'WRONG_PLAN',
   'WRONG_SERVER',
 ] as const;

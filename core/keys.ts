@@ -14,6 +14,8 @@ export const keys = {
   order: (server: ServerId, sequence: number) => `servers/${server}/orders/${String(sequence).padStart(10, '0')}.json`,
   progress: (server: ServerId, order: OrderId) => `servers/${server}/progress/${order}.json`,
   receipt: (server: ServerId, order: OrderId) => `servers/${server}/receipts/${order}.json`,
+  /** Control: nobody waits for the answer to this order any more. */
+  withdrawn: (server: ServerId, order: OrderId) => `servers/${server}/withdrawn/${order}.json`,
   manifest: (server: ServerId, digest: Sha256) => `servers/${server}/manifests/${digest}`,
 
   snapshot: (digest: Sha256) => `snapshots/${digest}`,

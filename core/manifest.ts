@@ -5,7 +5,7 @@ import { InvalidDocument } from './errors.ts';
 import { brokenPathRule, relativePathSchema } from './path-rules.ts';
 import { artifactClassSchema, isProtectedClass } from './profile.ts';
 
-export const MANIFEST_FORMAT = 'lockstep-manifest/1';
+const MANIFEST_FORMAT = 'lockstep-manifest/1';
 
 const countSchema = z.int().nonnegative();
 
@@ -51,7 +51,6 @@ export const manifestEntrySchema = z.discriminatedUnion('kind', [
 ]);
 
 export type Artifact = z.infer<typeof artifactSchema>;
-export type ProtectedFile = z.infer<typeof protectedSchema>;
 export type EmptyFolder = z.infer<typeof folderSchema>;
 export type LeftOut = z.infer<typeof leftOutSchema>;
 export type ManifestEntry = z.infer<typeof manifestEntrySchema>;
@@ -127,7 +126,7 @@ export function stateLine(file: Pick<Artifact, 'class' | 'path' | 'sha256' | 'si
   return JSON.stringify({ class: file.class, path: file.path, sha256: file.sha256, size: file.size });
 }
 
-export function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
+function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 

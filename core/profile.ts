@@ -5,7 +5,7 @@ import { type Sha256, sha256 } from './digest.ts';
 import { foldPath } from './path-rules.ts';
 
 /** Never read into the store, never written; hashed before and after for the proof. */
-export const PROTECTED_CLASSES = ['license', 'identity'] as const;
+const PROTECTED_CLASSES = ['license', 'identity'] as const;
 
 /** Neither looked at nor touched: logs, temporary files. */
 export const IGNORE_CLASS = 'ignore';

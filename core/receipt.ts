@@ -69,7 +69,7 @@ export type FailureReceipt = z.infer<typeof failureReceiptSchema>;
 
 export const signedReceiptSchema: z.ZodType<Signed<Receipt>> = signedSchema(receiptSchema);
 
-export const STAGES = ['scanning', 'uploading', 'fetching', 'staging', 'applying', 'verifying'] as const;
+const STAGES = ['scanning', 'uploading', 'fetching', 'staging', 'applying', 'verifying'] as const;
 
 export const progressSchema = z.strictObject({
   format: z.literal(PROGRESS_FORMAT),

@@ -4,7 +4,7 @@ import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
 import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
 
-export const SNAPSHOT_FORMAT = 'lockstep-snapshot/1';
+const SNAPSHOT_FORMAT = 'lockstep-snapshot/1';
 
 const countSchema = z.int().nonnegative();
 

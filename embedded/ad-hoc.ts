@@ -3,8 +3,9 @@ import { mkdir, realpath, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { openFileSigner } from '#adapters/file-signer.ts';
 import { openStore } from '#adapters/open-store.ts';
+import { holdSingleInstance } from '#adapters/single-instance.ts';
 import { runAgent } from '#agents/agent.ts';
-import { enrolAgent } from '#agents/enrol.ts';
+import { type Enrolled, type EnrolmentRequest, enrolAgent } from '#agents/enrol.ts';
 import { WorkerPool } from '#agents/worker-pool.ts';
 import { keys } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
@@ -15,8 +16,8 @@ import { cancelSync } from '#functions/cancel-sync.ts';
 import type { Log } from '#functions/dependencies.ts';
 import { writeVerdict } from '#functions/report/write-verdict.ts';
 import { requestSync, type SyncWish } from '#functions/request-sync.ts';
-import { Controller } from './controller.ts';
 import { publishControlKey } from './control-key.ts';
+import { Controller } from './controller.ts';
 
 /** Folders of this machine as servers, with agents and a controller in this process: nothing to set up. */
 export interface AdHocSession {
@@ -66,9 +67,7 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   const stopping = new AbortController();
   const servers = [...roots].map(async ([server, root]) => {
     const memory = join(stateFolder, 'agents', server.replace('/', '.'));
-    // Another store knows nothing of what this memory is about.
-    if ((await store.head(keys.enrolment(server))) === undefined) await rm(memory, { recursive: true, force: true });
-    const enrolled = await enrolAgent({ store, server, root, profile: request.profile, stateFolder: memory, now });
+    const enrolled = await enrolOnce({ store, server, root, profile: request.profile, stateFolder: memory, now });
     const parts = { store, server, root, profile: request.profile, stateFolder: memory, now, log, workers };
     await runAgent({ ...parts, ...enrolled, pollMilliseconds: POLL_MILLISECONDS }, stopping.signal);
   });
@@ -76,7 +75,15 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   agents.catch(() => stopping.abort());
 
   const notifier = { send: () => Promise.reject(new TypeError('an ad-hoc sync sends no mail')) };
-  const controller = await Controller.start({ store, signer, notifier, now, log, pollMilliseconds: POLL_MILLISECONDS, adopt: false });
+  const controller = await Controller.start({
+    store,
+    signer,
+    notifier,
+    now,
+    log,
+    pollMilliseconds: POLL_MILLISECONDS,
+    adopt: false,
+  });
   const stop = async () => {
     await controller.stop();
     stopping.abort();
@@ -90,7 +97,10 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
     destinations,
     rootOf: (server) => roots.get(server) ?? server,
     request: (wish) =>
-      requestSync({ store, executions: controller, now, random: () => randomBytes(4).toString('hex') }, { ...wish, source, destinations }),
+      requestSync(
+        { store, executions: controller, now, random: () => randomBytes(4).toString('hex') },
+        { ...wish, source, destinations },
+      ),
     finished: async (sync) => {
       await Promise.race([controller.idle(sync), agents.then(() => controller.idle(sync))]);
     },
@@ -104,9 +114,22 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   };
 }
 
+/** Another store knows nothing of what a folder's memory is about: it is begun anew there. */
+async function enrolOnce(enrolment: EnrolmentRequest): Promise<Enrolled> {
+  const { server, root, stateFolder, store } = enrolment;
+  const taken = `another sync with ${root} is just beginning: try again when it has ended`;
+  await using _hold = await holdSingleInstance({ role: 'enrolment', subject: stateFolder, taken });
+  if ((await store.head(keys.enrolment(server))) === undefined) await rm(stateFolder, { recursive: true, force: true });
+  return await enrolAgent(enrolment);
+}
+
 /** The same folder is the same server at every run. */
 function serverIdOf(root: string): ServerId {
-  const name = basename(root).toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40);
+  const name = basename(root)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
   const digest = createHash('sha256').update(root).digest('hex').slice(0, 8);
   return serverIdSchema.parse(`local/${name === '' ? 'folder' : name}-${digest}`);
 }

@@ -33,7 +33,9 @@ export class Engine {
   constructor(parts: EngineParts) {
     this.#parts = parts;
     const lowered = lowerDefinition(parts.definition);
-    this.#machine = new StateMachine(lowered as unknown as StateMachineDefinition, { validationOptions: { noValidate: true } });
+    this.#machine = new StateMachine(lowered as unknown as StateMachineDefinition, {
+      validationOptions: { noValidate: true },
+    });
     this.#handlers = this.#handlersOf(lowered);
   }
 
@@ -84,7 +86,11 @@ export class Engine {
     }
   }
 
-  async #waitForToken(run: EmbeddedFunction, payload: { readonly token: string }, limits: TaskLimits): Promise<unknown> {
+  async #waitForToken(
+    run: EmbeddedFunction,
+    payload: { readonly token: string },
+    limits: TaskLimits,
+  ): Promise<unknown> {
     const answer = this.#parts.tokens.wait(payload.token, limits);
     // A limit may pass while the function still runs; it is looked at below.
     answer.catch(() => undefined);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keys, orderId, type OrderStep } from '#core/keys.ts';
+import { keys, type OrderStep, orderId } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';

@@ -9,7 +9,7 @@ export interface TaskLimits {
 }
 
 /** An error with the name that the workflow's `Catch` and `Retry` look for. */
-export class TaskFailure extends Error {
+class TaskFailure extends Error {
   override readonly name: string;
 
   constructor(name: string, message: string, options?: ErrorOptions) {

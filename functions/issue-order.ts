@@ -2,9 +2,7 @@ import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { StoreConflict, StorePrecondition } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { ORDER_FORMAT, type Order, signedOrderSchema } from '#core/order.ts';
-import type { ServerId } from '#core/server.ts';
 import { type Signed, sign } from '#core/signed.ts';
-import type { SyncId } from '#core/sync.ts';
 import type { Dependencies } from './dependencies.ts';
 
 type StepFields<O> = O extends Order ? Omit<O, 'format' | 'order' | 'sequence' | 'issuedAt' | 'expiresAt'> : never;
@@ -29,7 +27,10 @@ export async function issueOrder(
   await publish(dependencies, record.order);
 }
 
-export async function wasOrderIssued({ store }: Pick<Dependencies, 'store'>, draft: Pick<Order, 'sync' | 'step' | 'server'>): Promise<boolean> {
+export async function wasOrderIssued(
+  { store }: Pick<Dependencies, 'store'>,
+  draft: Pick<Order, 'sync' | 'step' | 'server'>,
+): Promise<boolean> {
   return (await store.head(keys.orderRecord(draft.sync, draft.step, draft.server))) !== undefined;
 }
 
@@ -50,7 +51,11 @@ async function recordOrder(
   }
 }
 
-async function reserve(dependencies: OrderDependencies, draft: OrderDraft, offlineSeconds: number): Promise<Signed<Order>> {
+async function reserve(
+  dependencies: OrderDependencies,
+  draft: OrderDraft,
+  offlineSeconds: number,
+): Promise<Signed<Order>> {
   const { store, signer, now } = dependencies;
   const current = await readOrder(dependencies, keys.currentOrder(draft.server));
   const issuedAt = now();

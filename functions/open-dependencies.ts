@@ -17,7 +17,9 @@ const environmentSchema = z.object({
 });
 
 /** What a handler's environment says its function stands on; once per cold start. */
-export async function openDependencies(environment: Readonly<Record<string, string | undefined>>): Promise<Dependencies> {
+export async function openDependencies(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Dependencies> {
   const settings = parseValue('environment of the function', environmentSchema, environment);
   const log: Dependencies['log'] = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
   return {

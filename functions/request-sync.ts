@@ -13,7 +13,10 @@ type RequestDependencies = Pick<Dependencies, 'store' | 'now'> & {
 };
 
 /** Writes down what is wanted and starts the workflow on it. */
-export async function requestSync({ store, executions, now, random }: RequestDependencies, wish: SyncWish): Promise<SyncId> {
+export async function requestSync(
+  { store, executions, now, random }: RequestDependencies,
+  wish: SyncWish,
+): Promise<SyncId> {
   const requestedAt = now();
   const sync = createSyncId(requestedAt, random());
   const wanted = { ...wish, format: SYNC_FORMAT, sync, requestedAt: requestedAt.toISOString() };

@@ -1,7 +1,8 @@
 /**
  * The one way to keep anything: S3, or something with the same promises. Keys are `/`-separated, made by
  * core/keys.ts. Every method may throw StoreTransient (the same call may succeed later) or StorePermanent
- * (it will not), and aborts with the signal's reason.
+ * (it will not), and aborts with the signal's reason. Bytes that a call hands out are the caller's own, and bytes
+ * that it was given are not looked at once its promise has settled.
  */
 export interface ObjectStore {
   /** Where this store is, for messages: `file:///…` or `s3://bucket/prefix`. */

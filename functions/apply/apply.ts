@@ -26,7 +26,8 @@ export async function apply(
   const plan = await requirePlan(store, sync, signer.publicKey);
   await assertApproved(store, plan);
   const planned = plan.destinations.find((destination) => destination.server === server);
-  if (planned?.outcome !== 'changes') throw new InvalidDocument(`plan of sync ${sync}`, `nothing is planned for ${server}`);
+  if (planned?.outcome !== 'changes')
+    throw new InvalidDocument(`plan of sync ${sync}`, `nothing is planned for ${server}`);
   const { timeouts } = await loadRequest(store, sync);
   const order = orderId(sync, 'apply', server);
   await parkToken(store, order, token);

@@ -24,7 +24,11 @@ export function approvalMail(plan: Plan, to: readonly string[]): Mail {
     `  lockstep reject ${plan.sync} --plan ${code}`,
     '',
   ];
-  return { to, subject: `Lockstep: approve sync ${plan.sync} from ${plan.source.server}? (${code})`, text: lines.join('\n') };
+  return {
+    to,
+    subject: `Lockstep: approve sync ${plan.sync} from ${plan.source.server}? (${code})`,
+    text: lines.join('\n'),
+  };
 }
 
 function describeDestination(destination: PlannedDestination): string[] {
@@ -36,7 +40,9 @@ function describeDestination(destination: PlannedDestination): string[] {
         ...Object.entries(destination.classes).map(([name, counts]) =>
           row(name, [counts.create, counts.update, counts.remove, counts.keep, prettyBytes(counts.bytes)]),
         ),
-        ...destination.notable.map(({ change, path, size }) => `  ${change.padEnd(7)} ${JSON.stringify(path)} (${prettyBytes(size)})`),
+        ...destination.notable.map(
+          ({ change, path, size }) => `  ${change.padEnd(7)} ${JSON.stringify(path)} (${prettyBytes(size)})`,
+        ),
         '',
       ];
     case 'in-sync':

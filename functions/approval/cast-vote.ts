@@ -1,4 +1,12 @@
-import { assertMayVote, type Decision, decisionSchema, tally, VOTE_FORMAT, type Vote, voteSchema } from '#core/approval.ts';
+import {
+  assertMayVote,
+  type Decision,
+  decisionSchema,
+  tally,
+  VOTE_FORMAT,
+  type Vote,
+  voteSchema,
+} from '#core/approval.ts';
 import { sha256 } from '#core/digest.ts';
 import { parseDocument } from '#core/documents.ts';
 import { BadInput, DecisionRefused } from '#core/errors.ts';
@@ -24,7 +32,8 @@ type VoteDependencies = Pick<Dependencies, 'store' | 'now'> & { readonly control
 export async function castVote(dependencies: VoteDependencies, cast: Omit<Vote, 'format' | 'at'>): Promise<VoteCast> {
   const { store, now } = dependencies;
   const plan = await loadPlan(store, cast.sync, dependencies.controlKey);
-  if (plan === undefined) throw new BadInput(`sync ${cast.sync} has no plan to decide on: is the id right, and is it planned already?`);
+  if (plan === undefined)
+    throw new BadInput(`sync ${cast.sync} has no plan to decide on: is the id right, and is it planned already?`);
   await assertOpen(dependencies, plan);
   const vote: Vote = { ...cast, format: VOTE_FORMAT, at: now().toISOString() };
   assertMayVote(plan, vote);
@@ -36,7 +45,10 @@ export async function castVote(dependencies: VoteDependencies, cast: Omit<Vote, 
 }
 
 /** The decision on a sync, if there is one. */
-export async function findDecision({ store }: Pick<Dependencies, 'store'>, sync: SyncId): Promise<Decision | undefined> {
+export async function findDecision(
+  { store }: Pick<Dependencies, 'store'>,
+  sync: SyncId,
+): Promise<Decision | undefined> {
   const stored = await store.get(keys.decision(sync));
   return stored === undefined ? undefined : parseDocument(keys.decision(sync), decisionSchema, stored.body);
 }

@@ -62,7 +62,11 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
   };
 }
 
-async function storePart({ store, request, source, server }: DestinationToPlan, receipt: InventoryReceipt, differences: Differences) {
+async function storePart(
+  { store, request, source, server }: DestinationToPlan,
+  receipt: InventoryReceipt,
+  differences: Differences,
+) {
   const { digest, bytes } = encodePart({
     header: {
       format: PART_FORMAT,

@@ -9,7 +9,7 @@ import { sign } from '#core/signed.ts';
 import { type SyncRequest, syncIdSchema } from '#core/sync.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createOnce, loadPlan, loadReceipt, loadRequest, requirePlan } from '../sync-documents.ts';
-import { writeFirstWave, type Wave } from '../waves.ts';
+import { type Wave, writeFirstWave } from '../waves.ts';
 import { planDestination } from './plan-destination.ts';
 import { loadManifest } from './stock.ts';
 
@@ -85,7 +85,9 @@ async function readSource(store: Dependencies['store'], request: SyncRequest): P
     );
   }
   if (receipt.step !== 'inventory' || receipt.outcome !== 'DONE') {
-    throw new SourceUnavailable(`the source ${source} could not take stock: ${'detail' in receipt ? receipt.detail : ''}`);
+    throw new SourceUnavailable(
+      `the source ${source} could not take stock: ${'detail' in receipt ? receipt.detail : ''}`,
+    );
   }
   const { snapshot } = receipt;
   if (snapshot === undefined) throw new SourceUnavailable(`the source ${source} answered without a snapshot`);
@@ -95,4 +97,3 @@ async function readSource(store: Dependencies['store'], request: SyncRequest): P
 function leftOut({ summary }: Manifest): number {
   return summary.unrecognised + summary.links + summary.special + summary.unnameable;
 }
-

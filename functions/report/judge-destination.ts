@@ -26,7 +26,11 @@ export async function judgeDestination(
   if (planned === undefined) return notAttempted(server);
   switch (planned.outcome) {
     case 'in-sync':
-      return { ...seen(planned), verdict: 'IN_SYNC', receipt: keys.receipt(server, orderId(plan.sync, 'inventory', server)) };
+      return {
+        ...seen(planned),
+        verdict: 'IN_SYNC',
+        receipt: keys.receipt(server, orderId(plan.sync, 'inventory', server)),
+      };
     case 'refused':
       return { ...notAttempted(server), verdict: 'REFUSED', reason: planned.reason, detail: planned.detail };
     case 'offline':
@@ -50,19 +54,29 @@ export function notAttempted(server: ServerId): DestinationVerdict {
   };
 }
 
-async function judgeChanges(dependencies: JudgeDependencies, plan: Plan, planned: PlannedChanges): Promise<DestinationVerdict> {
+async function judgeChanges(
+  dependencies: JudgeDependencies,
+  plan: Plan,
+  planned: PlannedChanges,
+): Promise<DestinationVerdict> {
   const { store } = dependencies;
   const { server } = planned;
   const order = orderId(plan.sync, 'apply', server);
   const known = { ...seen(planned), receipt: null };
-  if (!(await wasOrderIssued(dependencies, { sync: plan.sync, step: 'apply', server }))) return { ...known, verdict: 'NOT_ATTEMPTED' };
+  if (!(await wasOrderIssued(dependencies, { sync: plan.sync, step: 'apply', server })))
+    return { ...known, verdict: 'NOT_ATTEMPTED' };
   try {
     const receipt = await loadReceipt(store, server, order);
     if (receipt === undefined) return { ...known, ...(await judgeSilence(dependencies, server, order)) };
     const answered = { ...known, receipt: keys.receipt(server, order) };
     if (receipt.step !== 'apply') throw new InvalidDocument(answered.receipt, 'it answers something else');
     if (receipt.outcome !== 'SUCCEEDED') {
-      return { ...answered, verdict: receipt.outcome, ...(receipt.reason && { reason: receipt.reason }), detail: receipt.detail };
+      return {
+        ...answered,
+        verdict: receipt.outcome,
+        ...(receipt.reason && { reason: receipt.reason }),
+        detail: receipt.detail,
+      };
     }
     return { ...answered, ...(await judgeSuccess(dependencies, { plan, planned, receipt })) };
   } catch (error) {
@@ -75,7 +89,11 @@ async function judgeChanges(dependencies: JudgeDependencies, plan: Plan, planned
 async function judgeSilence({ store }: JudgeDependencies, server: ServerId, order: ReturnType<typeof orderId>) {
   const began = (await store.head(keys.progress(server, order))) !== undefined;
   return began
-    ? ({ verdict: 'FAILED', reason: 'NO_ANSWER', detail: 'it began and has not answered since; its agent settles what is there when it starts again' } as const)
+    ? ({
+        verdict: 'FAILED',
+        reason: 'NO_ANSWER',
+        detail: 'it began and has not answered since; its agent settles what is there when it starts again',
+      } as const)
     : ({ verdict: 'OFFLINE', detail: 'it did not take its order in time: is its agent running?' } as const);
 }
 

@@ -25,7 +25,9 @@ export async function judgeWave(
   }
   if (bad > request.errorBudget && next.more) {
     await createOnce(store, keys.halted(sync), { wave, bad, budget: request.errorBudget, at: now().toISOString() });
-    throw new ErrorBudgetSpent(`${bad} destination(s) ended badly up to wave ${wave + 1}; the error budget is ${request.errorBudget}`);
+    throw new ErrorBudgetSpent(
+      `${bad} destination(s) ended badly up to wave ${wave + 1}; the error budget is ${request.errorBudget}`,
+    );
   }
   return next;
 }

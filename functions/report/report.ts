@@ -19,7 +19,10 @@ const eventSchema = z.discriminatedUnion('step', [
 type ReportDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now'>;
 
 /** After each wave: whether to go on. At the end: the verdict. */
-export async function report(dependencies: ReportDependencies, event: unknown): Promise<Wave | { readonly endedWell: boolean }> {
+export async function report(
+  dependencies: ReportDependencies,
+  event: unknown,
+): Promise<Wave | { readonly endedWell: boolean }> {
   const parsed = parseValue('report event', eventSchema, event);
   switch (parsed.step) {
     case 'judge':

@@ -8,8 +8,9 @@ export function verdictMail(verdict: SyncVerdict, to: readonly string[]): Mail {
     `Sync ${verdict.sync} from ${verdict.source.server}: ${verdict.verdict}`,
     ...(verdict.detail === undefined ? [] : [verdict.detail]),
     '',
-    ...verdict.destinations.map(({ server, verdict: one, reason, bytesFetched, detail }) =>
-      `  ${server.padEnd(30)} ${one}${reason === undefined ? '' : ` (${reason})`}  ${prettyBytes(bytesFetched)} fetched${detail === undefined ? '' : `: ${detail}`}`,
+    ...verdict.destinations.map(
+      ({ server, verdict: one, reason, bytesFetched, detail }) =>
+        `  ${server.padEnd(30)} ${one}${reason === undefined ? '' : ` (${reason})`}  ${prettyBytes(bytesFetched)} fetched${detail === undefined ? '' : `: ${detail}`}`,
     ),
     '',
     `lockstep status ${verdict.sync}`,

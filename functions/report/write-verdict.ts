@@ -2,9 +2,18 @@ import { parseDocument } from '#core/documents.ts';
 import { keys } from '#core/keys.ts';
 import type { Plan } from '#core/plan.ts';
 import type { SyncId, SyncRequest } from '#core/sync.ts';
-import { type DestinationVerdict, type Ending, exitStatus, judgeSync, type SyncVerdict, syncVerdictSchema, VERDICT_FORMAT } from '#core/verdict.ts';
+import {
+  type DestinationVerdict,
+  type Ending,
+  exitStatus,
+  judgeSync,
+  type SyncVerdict,
+  syncVerdictSchema,
+  VERDICT_FORMAT,
+} from '#core/verdict.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createOnce, loadPlan, loadRequest } from '../sync-documents.ts';
+import { withdrawOrders } from '../withdraw-orders.ts';
 import { judgeDestination, notAttempted } from './judge-destination.ts';
 import { verdictMail } from './verdict-mail.ts';
 
@@ -24,6 +33,7 @@ export async function writeVerdict(
   const request = await loadRequest(store, sync);
   const earlier = await findVerdict(store, sync);
   if (earlier !== undefined) return { endedWell: exitStatus(earlier) === 0 };
+  await withdrawOrders(dependencies, request);
   const plan = await loadPlan(store, sync, signer.publicKey);
   const destinations = await judgeAll(dependencies, request, plan);
   const verdict: SyncVerdict = {
@@ -38,7 +48,7 @@ export async function writeVerdict(
     startedAt: request.requestedAt,
     finishedAt: now().toISOString(),
   };
-  if (request.notify.length > 0) await notifier.send(verdictMail(verdict, request.notify));
+  if (await wereAsked(store, request)) await notifier.send(verdictMail(verdict, request.notify));
   await createOnce(store, keys.verdict(sync), verdict);
   return { endedWell: exitStatus(verdict) === 0 };
 }
@@ -46,6 +56,11 @@ export async function writeVerdict(
 export async function findVerdict(store: Dependencies['store'], sync: SyncId): Promise<SyncVerdict | undefined> {
   const stored = await store.get(keys.verdict(sync));
   return stored === undefined ? undefined : parseDocument(keys.verdict(sync), syncVerdictSchema, stored.body);
+}
+
+/** Who was not asked to approve is not told how it ended. */
+async function wereAsked(store: Dependencies['store'], request: SyncRequest): Promise<boolean> {
+  return request.notify.length > 0 && (await store.head(keys.approvalRequested(request.sync))) !== undefined;
 }
 
 async function judgeAll(
@@ -64,10 +79,13 @@ function explain(
   error: SyncEnded['error'],
   destinations: readonly DestinationVerdict[],
 ): { reason?: string; detail?: string } {
-  if (error !== undefined && ending !== 'expired') return { reason: error.Error.slice(0, 40), ...(error.Cause && { detail: error.Cause.slice(0, 4000) }) };
+  if (error !== undefined && ending !== 'expired')
+    return { reason: error.Error.slice(0, 40), ...(error.Cause && { detail: error.Cause.slice(0, 4000) }) };
   if (ending === 'expired') return { reason: 'ApprovalExpired', detail: 'nobody decided before the plan expired' };
   const bad = destinations.find(({ reason }) => reason !== undefined);
-  return bad?.reason === undefined ? {} : { reason: bad.reason, ...(bad.detail && { detail: `${bad.server}: ${bad.detail}`.slice(0, 4000) }) };
+  return bad?.reason === undefined
+    ? {}
+    : { reason: bad.reason, ...(bad.detail && { detail: `${bad.server}: ${bad.detail}`.slice(0, 4000) }) };
 }
 
 function unknownSource(request: SyncRequest): SyncVerdict['source'] {

@@ -34,13 +34,20 @@ describe('the workflow definition', () => {
   });
 
   it('catches and retries only errors that exist', () => {
-    const named = states.flatMap(([, { Catch = [], Retry = [] }]) => [...Catch, ...Retry].flatMap(({ ErrorEquals }) => ErrorEquals));
+    const named = states.flatMap(([, { Catch = [], Retry = [] }]) =>
+      [...Catch, ...Retry].flatMap(({ ErrorEquals }) => ErrorEquals),
+    );
     expect(named.length).toBeGreaterThan(10);
-    expect(named.filter((name) => !AWS_ERRORS.includes(name) && !(ERROR_NAMES as readonly string[]).includes(name))).toEqual([]);
+    expect(
+      named.filter((name) => !AWS_ERRORS.includes(name) && !(ERROR_NAMES as readonly string[]).includes(name)),
+    ).toEqual([]);
   });
 
   it('catches every error of every task and map', () => {
-    const uncaught = states.filter(([, { Type, Catch = [] }]) => (Type === 'Task' || Type === 'Map') && Catch.at(-1)?.ErrorEquals[0] !== 'States.ALL');
+    const uncaught = states.filter(
+      ([, { Type, Catch = [] }]) =>
+        (Type === 'Task' || Type === 'Map') && Catch.at(-1)?.ErrorEquals[0] !== 'States.ALL',
+    );
     expect(uncaught.map(([name]) => name)).toEqual([]);
   });
 
@@ -72,7 +79,10 @@ describe('the workflow definition', () => {
   });
 
   it('leads nowhere that does not exist, and to every state', () => {
-    for (const machine of [workflow, ...Object.values(workflow.States).flatMap(({ ItemProcessor }) => ItemProcessor ?? [])]) {
+    for (const machine of [
+      workflow,
+      ...Object.values(workflow.States).flatMap(({ ItemProcessor }) => ItemProcessor ?? []),
+    ]) {
       const targets = [machine.StartAt, ...Object.values(machine.States).flatMap(nextOf)];
       expect(new Set(targets)).toEqual(new Set(Object.keys(machine.States)));
     }
@@ -87,7 +97,9 @@ function allStates(machine: Machine): [string, State][] {
 }
 
 function nextOf({ Next, Default, Choices = [], Catch = [] }: State): string[] {
-  return [Next, Default, ...Choices.map((choice) => choice.Next), ...Catch.map((catcher) => catcher.Next)].filter((name) => name !== undefined);
+  return [Next, Default, ...Choices.map((choice) => choice.Next), ...Catch.map((catcher) => catcher.Next)].filter(
+    (name) => name !== undefined,
+  );
 }
 
 /** The types of the states in which a path from here can end. */

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { assertDecisionHolds, assertMayVote, type Decision, tally, type Vote, voteSchema } from '#core/approval.ts';
+import { DecisionRefused } from '#core/errors.ts';
+import { digest, POLICY, samplePlan } from './samples.ts';
+
+const plan = samplePlan();
+const strictPlan = samplePlan({ policy: { ...POLICY, approvals: 2 } });
+
+function vote(change: Partial<Vote> = {}): Vote {
+  return {
+    format: 'lockstep-vote/1',
+    sync: plan.sync,
+    plan: plan.digest,
+    decision: 'APPROVED',
+    by: 'approver',
+    via: 'terminal',
+    at: '2026-01-02T12:00:00Z',
+    ...change,
+  };
+}
+
+describe('a vote', () => {
+  test('may be cast on the plan that it names', () => {
+    expect(() => assertMayVote(plan, vote())).not.toThrow();
+  });
+
+  test.each<[string, Partial<Vote>, RegExp]>([
+    ['on another plan', { plan: digest('another') }, /look at that plan/],
+    ['in the moment that the plan expires', { at: plan.expiresAt }, /expired/],
+    ['of approval by the one who asked', { by: plan.requestedBy }, /cannot approve it/],
+  ])('is refused %s', (_, change, message) => {
+    expect(() => assertMayVote(plan, vote(change))).toThrow(DecisionRefused);
+    expect(() => assertMayVote(plan, vote(change))).toThrow(message);
+  });
+
+  test('of rejection may come from the one who asked', () => {
+    expect(() => assertMayVote(plan, vote({ by: plan.requestedBy, decision: 'REJECTED' }))).not.toThrow();
+  });
+
+  test('of approval may come from the one who asked where the policy says so', () => {
+    const own = samplePlan({ policy: { ...POLICY, requesterMayApprove: true } });
+    expect(() => assertMayVote(own, vote({ plan: own.digest, by: own.requestedBy }))).not.toThrow();
+  });
+
+  test('with an unknown field is none', () => {
+    expect(voteSchema.safeParse(vote()).success).toBe(true);
+    expect(voteSchema.safeParse({ ...vote(), weight: 2 }).success).toBe(false);
+  });
+});
+
+describe('votes', () => {
+  test('decide nothing while there are none, or too few', () => {
+    expect(tally(plan, [])).toBeUndefined();
+    expect(tally(strictPlan, [vote()])).toBeUndefined();
+  });
+
+  test('approve when there are as many as the policy asks for', () => {
+    expect(tally(plan, [vote()])).toMatchObject({ decision: 'APPROVED', plan: plan.digest });
+    expect(tally(strictPlan, [vote(), vote({ by: 'second' })])).toMatchObject({ decision: 'APPROVED' });
+  });
+
+  test('reject when there is one rejection, whatever else there is', () => {
+    const no = vote({ by: 'third', decision: 'REJECTED' });
+    expect(tally(strictPlan, [vote(), vote({ by: 'second' }), no])).toMatchObject({
+      decision: 'REJECTED',
+      votes: [no],
+    });
+  });
+});
+
+describe('a decision', () => {
+  const strictVote = (by: string) => vote({ plan: strictPlan.digest, by });
+  const decision: Decision = {
+    format: 'lockstep-decision/1',
+    sync: strictPlan.sync,
+    plan: strictPlan.digest,
+    decision: 'APPROVED',
+    votes: [strictVote('first'), strictVote('second')],
+  };
+
+  test('holds when its votes make it', () => {
+    expect(() => assertDecisionHolds(strictPlan, decision)).not.toThrow();
+    const no: Vote = { ...strictVote('first'), decision: 'REJECTED' };
+    const rejected: Decision = { ...decision, decision: 'REJECTED', votes: [no] };
+    expect(() => assertDecisionHolds(strictPlan, rejected)).not.toThrow();
+  });
+
+  test.each<[string, Partial<Decision>]>([
+    ['with too few votes', { votes: [strictVote('first')] }],
+    ['with one person’s vote twice', { votes: [strictVote('first'), strictVote('first')] }],
+    ['with the vote of the one who asked', { votes: [strictVote('first'), strictVote(strictPlan.requestedBy)] }],
+    ['with a vote on another plan', { votes: [strictVote('first'), vote({ by: 'second' })] }],
+    [
+      'with a vote that came too late',
+      { votes: [strictVote('first'), { ...strictVote('second'), at: '2027-01-01T00:00:00Z' }] },
+    ],
+    [
+      'with a rejection among its votes',
+      { votes: [strictVote('first'), { ...strictVote('second'), decision: 'REJECTED' }] },
+    ],
+    ['to reject, made of approvals', { decision: 'REJECTED' }],
+    ['on another plan', { plan: plan.digest }],
+  ])('does not hold %s', (_, change) => {
+    expect(() => assertDecisionHolds(strictPlan, { ...decision, ...change })).toThrow(DecisionRefused);
+  });
+});

@@ -1,0 +1,74 @@
+import { zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { labelled, parseLabelledDigest, sha256 } from '#core/digest.ts';
+import { compressLines, decompressLines, encodeDocument, parseDocument } from '#core/documents.ts';
+import { BadInput, InvalidDocument } from '#core/errors.ts';
+
+const schema = z.strictObject({ list: z.array(z.string()) });
+const read = (bytes: Uint8Array | string) => () => parseDocument('the note', schema, Buffer.from(bytes));
+
+describe('a small document', () => {
+  test('comes back from its bytes', () => {
+    expect(read(encodeDocument({ list: ['a', 'é'] }))()).toEqual({ list: ['a', 'é'] });
+  });
+
+  test.each<[string, Uint8Array | string, RegExp]>([
+    ['no JSON', '{', /the note is not valid: it is not JSON/],
+    ['no UTF-8', Uint8Array.of(0x22, 0xff, 0x22), /not UTF-8/],
+    ['nothing', '', /not JSON/],
+    ['another shape, and says where', '{"list":["a",1]}', /at list\.1/],
+    ['a field that it does not know', '{"list":[],"__proto__":{}}', /__proto__/],
+    ['too many bytes', Buffer.alloc(64 * 1024 * 1024 + 1), /too many/],
+  ])('is refused when it is %s', (_, bytes, problem) => {
+    expect(read(bytes)).toThrow(InvalidDocument);
+    expect(read(bytes)).toThrow(problem);
+  });
+});
+
+describe('lines', () => {
+  const lineArbitrary = fc.string({ unit: 'grapheme' }).filter((line) => !line.includes('\n') && line.isWellFormed());
+
+  test('come back as they were', () => {
+    fc.assert(
+      fc.property(fc.array(lineArbitrary), (lines) => {
+        expect([...decompressLines('lines', compressLines(lines))]).toEqual(lines);
+      }),
+    );
+  });
+
+  test('come back also when they are many', () => {
+    const lines = Array.from({ length: 30_000 }, (_, index) => `${index} ${'x'.repeat(100)}`);
+    expect([...decompressLines('lines', compressLines(lines))]).toEqual(lines);
+  });
+
+  test.each<[string, Uint8Array, RegExp]>([
+    ['do not decompress', Buffer.from('plain'), /does not decompress/],
+    ['end in the middle', zstdCompressSync(Buffer.from('a\nb')), /cut off/],
+    ['are not UTF-8', zstdCompressSync(Uint8Array.of(0xff, 0x0a)), /not UTF-8/],
+    ['are too long', zstdCompressSync(Buffer.from(`${'x'.repeat(64 * 1024 * 1024 + 1)}\n`)), /too long/],
+  ])('are refused when they %s', (_, bytes, problem) => {
+    const unpack = () => [...decompressLines('lines', bytes)];
+    expect(unpack).toThrow(InvalidDocument);
+    expect(unpack).toThrow(problem);
+  });
+});
+
+describe('a digest', () => {
+  const digest = sha256('');
+
+  test('is that of sha256sum', () => {
+    expect(digest).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
+  });
+
+  test('is read with or without its algorithm, as people paste it', () => {
+    for (const pasted of [digest, labelled(digest), ` ${labelled(digest).toUpperCase()}\n`]) {
+      expect(parseLabelledDigest(pasted)).toBe(digest);
+    }
+  });
+
+  test.each(['', 'sha256:', 'sha512:00', digest.slice(1), `${digest}0`])('is not read from %j', (text) => {
+    expect(() => parseLabelledDigest(text)).toThrow(BadInput);
+  });
+});

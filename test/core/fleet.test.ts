@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { fleetSchema, fleetServers } from '#core/fleet.ts';
+import { serverIdSchema } from '#core/server.ts';
+
+describe('a fleet file', () => {
+  test('needs no more than its sites; approval, waves and timeouts have defaults', () => {
+    const fleet = fleetSchema.parse({ fleet: 'plant', sites: { north: { servers: ['line-1', 'line-2'] } } });
+    expect(fleetServers(fleet)).toEqual(['north/line-1', 'north/line-2']);
+    expect(fleet).toMatchObject({
+      approval: { required: 1, 'requester-may-approve': false },
+      waves: { 'error-budget': 0 },
+    });
+  });
+
+  test('gives the defaults also to a section that is there in part', () => {
+    const fleet = fleetSchema.parse({ fleet: 'plant', sites: {}, waves: { size: 3 }, timeouts: {} });
+    expect(fleet.waves).toEqual({ size: 3, 'error-budget': 0 });
+    expect(fleet.timeouts).toEqual(fleetSchema.parse({ fleet: 'plant', sites: {} }).timeouts);
+  });
+
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      'a server with capitals',
+      { sites: { north: { servers: ['Line-1'] } } },
+      /expected site\/name.*"north","servers",0/,
+    ],
+    ['a server that climbs', { sites: { north: { servers: ['a..b'] } } }, /without \.\./],
+    ['a server twice', { sites: { north: { servers: ['a', 'b', 'a'] } } }, /a is named twice.*"north","servers",2/],
+    ['a site that is not a word', { sites: { 'North Plant': { servers: ['a'] } } }, /North Plant/],
+    ['a site without servers', { sites: { north: { servers: [] } } }, /servers/],
+    ['a key that it does not know', { sites: {}, aproval: {} }, /aproval/],
+  ])('is refused with %s', (_, change, problem) => {
+    const parsed = fleetSchema.safeParse({ fleet: 'plant', ...change });
+    expect(JSON.stringify(parsed.error?.issues)).toMatch(problem);
+  });
+});
+
+test.each(['north/line-1', 'n/l', '0/0', 'a_b/c_d.e'])('%j names a server', (id) => {
+  expect(serverIdSchema.safeParse(id).success).toBe(true);
+});
+
+test.each([
+  '',
+  'north',
+  'north/',
+  '/line',
+  'a/b/c',
+  'North/line',
+  'a b/c',
+  '../x',
+  'a/..',
+  'a/b..c',
+  'a/b.',
+  '-a/b',
+  'a/b\n',
+])('%j names no server', (id) => {
+  expect(serverIdSchema.safeParse(id).success).toBe(false);
+});
