@@ -16,7 +16,8 @@ export async function undo(activation: Activation): Promise<void> {
   for (const [number, operation] of operations) {
     if (!bringsContent(operation) || isThere(work.fresh(number))) continue;
     const isInPlace = operation.change === 'create' || isThere(work.old(number));
-    if (isInPlace && isThere(`${root}/${operation.path}`)) await move(`${root}/${operation.path}`, work.fresh(number));
+    if (isInPlace && findEntry(`${root}/${operation.path}`)?.isFile() === true)
+      await move(`${root}/${operation.path}`, work.fresh(number));
   }
   for (const folder of journal.newFolders.toReversed()) removeFolder(`${root}/${folder.slice(0, -1)}`);
   for (const folder of byDepth(journal.folders)) restoreFolder(root, folder);

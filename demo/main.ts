@@ -31,13 +31,10 @@ const storeUrl = pathToFileURL(join(folder, 'store')).href;
 const environment = { LOCKSTEP_STORE: storeUrl, LOCKSTEP_USER: 'engineer' };
 
 let interrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (interrupted) return;
-    interrupted = true;
-    void cleanUp().finally(() => process.exit(130));
-  });
-}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+// npm ends its shell at SIGTERM and does not pass the signal on: who has lost its parent was meant, too.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && interrupt(), 500).unref();
 
 try {
   process.exitCode = await demonstrate();
@@ -129,6 +126,12 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 
 function rootOf(server: string): string {
   return join(folder, 'servers', server);
+}
+
+function interrupt(): void {
+  if (interrupted) return;
+  interrupted = true;
+  void cleanUp().finally(() => process.exit(130));
 }
 
 function title(text: string): void {

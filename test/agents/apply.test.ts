@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readTree, type Tree, writeTree } from '#test/support/trees.ts';
@@ -66,6 +66,14 @@ describe('an agent that applies', () => {
       const [ours, theirs] = [statSync(join(source, name)), statSync(join(destination, name))];
       expect([theirs.mode, Math.floor(theirs.mtimeMs)]).toEqual([ours.mode, Math.floor(ours.mtimeMs)]);
     }
+  });
+
+  it('keeps every millisecond of a time, which as a fraction of a second may not be exact', async () => {
+    const times = Array.from({ length: 40 }, (_, index) => 1_700_000_000_000 + index * 37);
+    begin(Object.fromEntries(times.map((time) => [`${time}.ini`, String(time)])), {});
+    for (const time of times) utimesSync(join(source, `${time}.ini`), 1, (time + 0.5) / 1000);
+    await control.apply(await control.plan());
+    expect(times.map((time) => Math.floor(statSync(join(destination, `${time}.ini`)).mtimeMs))).toEqual(times);
   });
 
   it('mirrors: removes what the source lacks, with the folders that this leaves empty', async () => {

@@ -145,6 +145,19 @@ describe('an agent that was killed in the swap', () => {
     expect(readTree(scene.destination)).toEqual(before);
   });
 
+  it('leaves alone what it had not touched yet, even when somebody has cleared its staging', async () => {
+    const scene = begin();
+    const planned = await plan(scene);
+    const before = readTree(scene.destination);
+    const order = (await scene.control.orderApply(planned)) as ApplyOrder;
+    const { work } = await leaveHalfSwapped({ root: scene.destination, order, planned, steps: 0 });
+    rmSync(join(work.path, 'new'), { recursive: true });
+    mkdirSync(join(work.path, 'new'));
+    scene.control.start(DESTINATION, scene.destination, scene.agent);
+    expect(await scene.control.receipt(order)).toMatchObject({ outcome: 'ROLLED_BACK' });
+    expect(readTree(scene.destination)).toEqual(before);
+  });
+
   it('says FAILED and keeps the old files when something stands in the way', async () => {
     const scene = begin();
     const planned = await plan(scene);

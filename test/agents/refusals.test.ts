@@ -157,12 +157,13 @@ describe('an agent refuses, with a receipt and without a write,', () => {
     expect(receipt).toMatchObject({ outcome: 'REFUSED', reason: 'GUARD', detail: expect.stringContaining('a folder') });
   });
 
-  it('content whose bytes have changed in the store', async () => {
-    const pair = begin();
+  it.each([0, 0.5, 1])('content of which the byte at %s of its pack has changed in the store', async (where) => {
+    const pair = begin({ 'firmware/b.bin': 'made'.repeat(100), 'small.ini': 'too small to compress' });
     const receipt = await refusalAfter(pair, async (planned) => {
       for await (const { key } of pair.control.store.list('packs/')) {
         const body = (await pair.control.store.get(key))?.body ?? new Uint8Array();
-        body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
+        const at = Math.floor(where * (body.length - 1));
+        body[at] = (body[at] ?? 0) ^ 1;
         await pair.control.store.put(key, body);
       }
       return planned;
@@ -170,7 +171,7 @@ describe('an agent refuses, with a receipt and without a write,', () => {
     expect(receipt).toMatchObject({
       outcome: 'REFUSED',
       reason: 'UNREADABLE',
-      detail: expect.stringContaining('damaged'),
+      detail: expect.stringContaining('damaged: chunk'),
     });
   });
 
