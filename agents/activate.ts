@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { linkSync, lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { syncFolder } from '#adapters/durable-file.ts';
 import { hasCode, retryWhileInUse } from '#adapters/file-errors.ts';
 import { bringsContent, type Operation } from '#core/plan.ts';
@@ -13,21 +13,38 @@ export interface Activation {
 }
 
 /**
- * Puts what is staged in its place, and what it replaces into the work folder: renames only, so that every file is at
- * any moment wholly old or wholly new. Throws at the first that fails; undo.ts leads back from any point.
+ * Keeps what is there in the work folder, and puts what is staged in its place. An updated file is replaced by one
+ * rename, so that at any moment it is there, wholly old or wholly new: a terminal may boot right now. Yields after each
+ * change to the tree, with the number of operations done. Throws at the first that fails; undo.ts leads back from any
+ * point.
  */
-export async function activate(activation: Activation): Promise<void> {
+export async function* activate(activation: Activation): AsyncGenerator<number, void, undefined> {
   const { journal, root, work } = activation;
   const operations = [...journal.operations.entries()];
+  let done = 0;
   for (const [number, operation] of operations) {
-    if (replaces(operation)) await move(`${root}/${operation.path}`, work.old(number));
+    const path = `${root}/${operation.path}`;
+    if (operation.change === 'remove') {
+      await move(path, work.old(number));
+      yield ++done;
+    } else if (operation.change === 'update') {
+      await keep(path, work.old(number));
+      yield done;
+    }
   }
-  removeEmptied(root, journal.operations);
-  for (const folder of journal.newFolders) makeFolder(`${root}/${folder.slice(0, -1)}`);
+  for (const folder of emptied(journal.operations)) {
+    removeIfEmpty(`${root}/${folder}`);
+    yield done;
+  }
+  for (const folder of journal.newFolders) {
+    makeFolder(`${root}/${folder.slice(0, -1)}`);
+    yield done;
+  }
   for (const [number, operation] of operations) {
     if (!bringsContent(operation)) continue;
-    assertFree(`${root}/${operation.path}`);
+    if (operation.change === 'create') assertFree(`${root}/${operation.path}`);
     await move(work.fresh(number), `${root}/${operation.path}`);
+    yield ++done;
   }
   await syncTouched(activation);
 }
@@ -42,6 +59,16 @@ export function move(from: string, to: string): Promise<void> {
   return retryWhileInUse(() => renameSync(from, to));
 }
 
+/** A second name for the old content; where the file system has no such thing, the old file moves away at once. */
+async function keep(path: string, kept: string): Promise<void> {
+  try {
+    linkSync(path, kept);
+  } catch (error) {
+    if (!hasCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL', 'EISDIR')) throw error;
+    await move(path, kept);
+  }
+}
+
 /** Folders in which names changed, and that are there now. */
 export async function syncTouched({ journal, root }: Activation): Promise<void> {
   const folders = new Set(journal.operations.flatMap(({ path }) => ['', ...foldersAbove(path)]));
@@ -54,20 +81,22 @@ export async function syncTouched({ journal, root }: Activation): Promise<void> 
   }
 }
 
-/** From the deepest up: folders that the removals have left empty and that nothing is put into; never the root. */
-function removeEmptied(root: string, operations: readonly Operation[]): void {
+/** From the deepest up: folders that only removals happen in, and that nothing is put into; never the root. */
+function emptied(operations: readonly Operation[]): string[] {
   const needed = new Set(
     operations.filter(({ change }) => change !== 'remove').flatMap(({ path }) => foldersAbove(path)),
   );
   const left = new Set(
     operations.filter(({ change }) => change === 'remove').flatMap(({ path }) => foldersAbove(path)),
   );
-  for (const folder of [...left].filter((one) => !needed.has(one)).sort((a, b) => b.length - a.length)) {
-    try {
-      rmdirSync(`${root}/${folder}`);
-    } catch (error) {
-      if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
-    }
+  return [...left].filter((folder) => !needed.has(folder)).sort((a, b) => b.length - a.length);
+}
+
+function removeIfEmpty(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
   }
 }
 

@@ -81,7 +81,7 @@ async function swap(swapping: Swap): Promise<Signed<Receipt>> {
   const activation: Activation = { root: context.root, work, journal };
   try {
     progress.enter('applying', { files: part.operations.length, bytes: 0 });
-    await activate(activation);
+    for await (const filesDone of activate(activation)) progress.report({ filesDone });
     const after = await verify(swapping);
     const receipt = await sign(receiptOf(swapping, after), context.signer);
     await writeFileDurably(work.receipt, encodeDocument(receipt));

@@ -1,6 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, rmdirSync, utimesSync } from 'node:fs';
 import { hasCode } from '#adapters/file-errors.ts';
-import { bringsContent } from '#core/plan.ts';
 import { type Activation, move, replaces, syncTouched } from './activate.ts';
 import { findEntry } from './find-entry.ts';
 import type { FormerFolder } from './journal.ts';
@@ -14,9 +13,8 @@ export async function undo(activation: Activation): Promise<void> {
   const { journal, root, work } = activation;
   const operations = [...journal.operations.entries()].reverse();
   for (const [number, operation] of operations) {
-    if (!bringsContent(operation) || isThere(work.fresh(number))) continue;
-    const isInPlace = operation.change === 'create' || isThere(work.old(number));
-    if (isInPlace && findEntry(`${root}/${operation.path}`)?.isFile() === true)
+    if (operation.change !== 'create' || isThere(work.fresh(number))) continue;
+    if (findEntry(`${root}/${operation.path}`)?.isFile() === true)
       await move(`${root}/${operation.path}`, work.fresh(number));
   }
   for (const folder of journal.newFolders.toReversed()) removeFolder(`${root}/${folder.slice(0, -1)}`);

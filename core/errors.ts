@@ -43,10 +43,17 @@ export class InvalidDocument extends LockstepError {
   readonly what: string;
 
   constructor(what: string, problem: string, options?: ErrorOptions) {
-    super(`${what} is not valid: ${problem}`, options);
+    super(`${what} is not valid: ${shorten(problem)}`, options);
     this.what = what;
   }
 }
+
+/** What is wrong with a document may quote it, and whoever wrote it chose how long that is. */
+function shorten(problem: string): string {
+  return problem.length > LONGEST_PROBLEM ? `${problem.slice(0, LONGEST_PROBLEM)}…` : problem;
+}
+
+const LONGEST_PROBLEM = 1000;
 
 /** A path breaks one of the rules in path-rules.ts. */
 export class PathRefused extends LockstepError {

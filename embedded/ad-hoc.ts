@@ -108,7 +108,7 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
       await cancelSync({ store, now }, { sync, by });
       await stop();
       const error = { Error: 'Interrupted', Cause: `${by} stopped the sync` };
-      await writeVerdict({ store, signer, notifier, now }, { sync, ending: 'failed', error });
+      await writeVerdict({ store, signer, notifier, now, log }, { sync, ending: 'failed', error });
     },
     close: stop,
   };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { InvalidDocument } from '#core/errors.ts';
 import { keys, parseExecutionKey } from '#core/keys.ts';
 import type { Executions } from '#core/ports/workflow.ts';
 import { serverIdSchema } from '#core/server.ts';
@@ -10,7 +11,7 @@ import type { Dependencies } from '#functions/dependencies.ts';
 import { inventory } from '#functions/inventory/inventory.ts';
 import { plan } from '#functions/plan/plan.ts';
 import { report } from '#functions/report/report.ts';
-import { findVerdict, writeVerdict } from '#functions/report/write-verdict.ts';
+import { writeVerdict } from '#functions/report/write-verdict.ts';
 import { signal as signalWaiting } from '#functions/signal/signal.ts';
 import { type Definition, loadDefinition, READ_ITEMS } from './definition.ts';
 import { Engine } from './engine.ts';
@@ -50,6 +51,7 @@ export class Controller implements Executions {
       definition,
       functions: functionsOf(this.#dependencies),
       tokens: this.#tokens,
+      signal: this.#stopping.signal,
       watch: (functionName, payload) => events.watch(awaitedTask(functionName, payload)),
     });
     const loop = {
@@ -75,32 +77,46 @@ export class Controller implements Executions {
     await this.#running.get(sync);
   }
 
+  /** Resolves when nothing of this controller writes to the store any more. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#tokens.abandon();
+    this.#tokens.abandonAll();
     await Promise.all([this.#loops, ...this.#running.values()]);
+    await this.#engine.settled();
   }
 
   /** Every step may be repeated, so an execution that was lost is simply run again from its input. */
   async #runToVerdict(sync: SyncId): Promise<void> {
     const { store, log } = this.#dependencies;
-    const { signal } = this.#stopping;
-    for (let attempt = 1; (await findVerdict(store, sync)) === undefined; attempt++) {
+    for (let attempt = 1; !(await this.#hasVerdict(sync)); attempt++) {
       log('execution-started', { sync, attempt });
-      const problem = await this.#engine.run(sync, signal).catch(causeOf);
-      if (signal.aborted) return;
-      if ((await findVerdict(store, sync)) !== undefined) break;
+      const problem = await this.#engine.run(sync).catch(causeOf);
+      if (this.#stopping.signal.aborted) return;
+      if (await this.#hasVerdict(sync)) break;
       log('execution-without-verdict', { sync, attempt, problem: String(problem) });
-      if (attempt < ATTEMPTS) await this.#pause(PAUSE_MILLISECONDS);
-      else await this.#giveUp(sync, problem);
+      if (attempt === ATTEMPTS) {
+        await this.#giveUp(sync, problem);
+        break;
+      }
+      await this.#pause(PAUSE_MILLISECONDS);
     }
     await store.delete(keys.execution(sync));
     log('execution-ended', { sync });
   }
 
+  async #hasVerdict(sync: SyncId): Promise<boolean> {
+    return (await this.#dependencies.store.head(keys.verdict(sync))) !== undefined;
+  }
+
   async #giveUp(sync: SyncId, problem: unknown): Promise<void> {
     const error = { Error: 'ExecutionFailed', Cause: String(problem) };
-    await writeVerdict(this.#dependencies, { sync, ending: 'failed', error });
+    try {
+      await writeVerdict(this.#dependencies, { sync, ending: 'failed', error });
+    } catch (cause) {
+      // Without a request that can be read there is nothing to run, now or later.
+      if (!(cause instanceof InvalidDocument)) throw cause;
+      this.#dependencies.log('execution-abandoned', { sync, problem: cause.message });
+    }
   }
 
   async #adoptRecorded(): Promise<void> {

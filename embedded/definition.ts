@@ -11,7 +11,8 @@ interface State {
   readonly HeartbeatSecondsPath?: string;
   readonly ItemReader?: { readonly Parameters: object };
   readonly ItemProcessor?: Definition & { readonly ProcessorConfig?: object };
-  readonly Catch?: readonly object[];
+  readonly Retry?: readonly object[];
+  readonly Catch?: readonly { readonly Next: string }[];
   readonly Next?: string;
   readonly Default?: string;
   readonly Choices?: readonly { readonly Next: string }[];
@@ -52,7 +53,7 @@ export function lowerDefinition<D extends Definition>(definition: D): D {
   const states: Record<string, State> = {};
   for (const [name, state] of Object.entries(definition.States)) {
     const reader = readers.get(name);
-    if (reader !== undefined) states[reader] = readItems(name, state);
+    if (reader !== undefined) states[reader] = { ...redirect(readItems(name, state), readers), Next: name };
     states[name] = redirect(lowerState(state), readers);
   }
   return { ...definition, StartAt: readers.get(definition.StartAt) ?? definition.StartAt, States: states };
@@ -84,10 +85,11 @@ function lowerMap({ ItemReader, ItemProcessor, ...rest }: State): State {
   return { ...rest, ...(ItemReader && { ItemsPath: ITEMS_PATH }), ItemProcessor: lowerDefinition(processor) };
 }
 
-function readItems(map: string, { ItemReader, Catch }: State): State {
+function readItems(map: string, { ItemReader, Retry, Catch }: State): State {
   return {
     ...lowerTask({ Type: 'Task', Parameters: { FunctionName: READ_ITEMS, Payload: ItemReader?.Parameters } }),
     ...{ Resource: 'arn:aws:states:::lambda:invoke', ResultSelector: { 'list.$': '$.Payload' }, ResultPath: '$.items' },
+    ...(Retry && { Retry }),
     ...(Catch && { Catch }),
     Next: map,
   };
@@ -101,5 +103,6 @@ function redirect(state: State, readers: ReadonlyMap<string, string>): State {
     ...(state.Next !== undefined && { Next: target(state.Next) }),
     ...(state.Default !== undefined && { Default: target(state.Default) }),
     ...(state.Choices && { Choices: state.Choices.map((choice) => ({ ...choice, Next: target(choice.Next) })) }),
+    ...(state.Catch && { Catch: state.Catch.map((catcher) => ({ ...catcher, Next: target(catcher.Next) })) }),
   };
 }

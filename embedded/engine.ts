@@ -1,5 +1,6 @@
 import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions';
 import { z } from 'zod';
+import { Interrupted } from '#core/errors.ts';
 import type { SyncId } from '#core/sync.ts';
 import { type Definition, LIMITS, lowerDefinition } from './definition.ts';
 import type { EmbeddedTaskTokens, TaskLimits } from './task-tokens.ts';
@@ -20,6 +21,8 @@ export interface EngineParts {
   /** By the name that the definition gives them: `${PlanFunction}`. */
   readonly functions: Readonly<Record<string, EmbeddedFunction>>;
   readonly tokens: EmbeddedTaskTokens;
+  /** Once it aborts, every execution ends and no function is called any more. */
+  readonly signal: AbortSignal;
   /** Told of each task that waits for a token before its function runs; what it returns is called when that is over. */
   readonly watch: (functionName: string, payload: Readonly<Record<string, unknown>>) => () => void;
 }
@@ -29,6 +32,7 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #machine: StateMachine;
   readonly #handlers: Record<string, (input: unknown) => Promise<unknown>>;
+  readonly #atWork = new Set<Promise<unknown>>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -40,8 +44,8 @@ export class Engine {
   }
 
   /** Resolves at `Succeed`, or when the signal aborts; rejects with the error of `Fail`. */
-  async run(sync: SyncId, signal: AbortSignal): Promise<void> {
-    const { tokens } = this.#parts;
+  async run(sync: SyncId): Promise<void> {
+    const { tokens, signal } = this.#parts;
     const context = {
       Execution: { Name: sync },
       Task: {
@@ -58,6 +62,11 @@ export class Engine {
     } finally {
       signal.removeEventListener('abort', execution.abort);
     }
+  }
+
+  /** Resolves when the functions that were at work when the signal aborted have come to their end. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#atWork);
   }
 
   /** The interpreter finds a task's function by the name of its state, at any depth. */
@@ -77,7 +86,7 @@ export class Engine {
     const { FunctionName, Payload, [LIMITS]: limits } = taskInputSchema.parse(input);
     const run = this.#parts.functions[FunctionName];
     if (run === undefined) throw new Error(`the workflow names an unknown function ${FunctionName}`);
-    if (!waits || Payload.token === undefined) return { Payload: (await run(Payload)) ?? {} };
+    if (!waits || Payload.token === undefined) return { Payload: (await this.#call(run, Payload)) ?? {} };
     const forget = this.#parts.watch(FunctionName, Payload);
     try {
       return await this.#waitForToken(run, { ...Payload, token: Payload.token }, limits);
@@ -94,7 +103,24 @@ export class Engine {
     const answer = this.#parts.tokens.wait(payload.token, limits);
     // A limit may pass while the function still runs; it is looked at below.
     answer.catch(() => undefined);
-    await run(payload);
+    try {
+      await this.#call(run, payload);
+    } catch (error) {
+      this.#parts.tokens.abandon(payload.token);
+      throw error;
+    }
     return await answer;
+  }
+
+  /** Once it is aborted the interpreter retries without a pause, and looks no more at what still runs. */
+  async #call(run: EmbeddedFunction, payload: unknown): Promise<unknown> {
+    if (this.#parts.signal.aborted) throw new Interrupted('the engine stops');
+    const work = run(payload);
+    this.#atWork.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#atWork.delete(work);
+    }
   }
 }

@@ -11,6 +11,9 @@ export interface AwaitedTask {
   readonly order?: { readonly step: OrderStep; readonly server: ServerId };
 }
 
+/** Milliseconds; a store that is away is not asked, nor complained about, at every poll. */
+const PAUSE_AFTER_TROUBLE = 1000;
+
 type Deliver = (key: string) => Promise<void>;
 
 /**
@@ -37,6 +40,7 @@ export class EventSource {
   /** Until the signal aborts. Failed deliveries come again at the next round. */
   async run(deliver: Deliver, { pollMilliseconds, signal, onError }: EventLoop): Promise<void> {
     while (!signal.aborted) {
+      let pause = pollMilliseconds;
       for (const [key, etag] of [...this.#seen]) {
         try {
           const info = await this.#store.head(key);
@@ -45,9 +49,10 @@ export class EventSource {
           if (this.#seen.has(key)) this.#seen.set(key, info.etag);
         } catch (error) {
           onError(error);
+          pause = Math.max(pollMilliseconds, PAUSE_AFTER_TROUBLE);
         }
       }
-      await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
   }
 }

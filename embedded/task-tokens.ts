@@ -61,9 +61,13 @@ export class EmbeddedTaskTokens implements TaskTokens {
     this.#find(token).beat();
   }
 
-  /** Lets go of all who wait, once their executions are aborted and look at no answer any more. */
-  abandon(): void {
-    for (const { reject } of this.#waiting.values()) reject(new TaskFailure('Interrupted', 'the engine stops'));
+  /** Nobody looks at the answer to this token any more. */
+  abandon(token: string): void {
+    this.#waiting.get(token)?.reject(new TaskFailure('Interrupted', 'the engine stops'));
+  }
+
+  abandonAll(): void {
+    for (const token of this.#waiting.keys()) this.abandon(token);
   }
 
   #find(token: string): Waiting {

@@ -16,10 +16,10 @@ const environmentSchema = z.object({
   LOCKSTEP_OUTBOX: z.string().min(1),
 });
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** What a handler's environment says its function stands on; once per cold start. */
-export async function openDependencies(
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<Dependencies> {
+export async function openDependencies(environment: Environment): Promise<Dependencies> {
   const settings = parseValue('environment of the function', environmentSchema, environment);
   const log: Dependencies['log'] = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
   return {

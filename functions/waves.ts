@@ -11,27 +11,27 @@ export interface Wave {
   readonly items: string;
   /** Whether there is anything in it. */
   readonly more: boolean;
+  /** Destinations of earlier waves that ended badly. */
+  readonly bad: number;
 }
 
 export function writeFirstWave(store: ObjectStore, plan: Plan, waveSize: number): Promise<Wave> {
-  return writeWave(store, { plan, waveSize, index: 0 });
+  return writeWave(store, { plan, waveSize, index: 0, bad: 0 });
 }
 
-export async function writeWave(
-  store: ObjectStore,
-  { plan, waveSize, index }: { readonly plan: Plan; readonly waveSize: number; readonly index: number },
-): Promise<Wave> {
-  const servers = serversWithChanges(plan).slice(index * waveSize, (index + 1) * waveSize);
+interface WaveToWrite extends Pick<Wave, 'index' | 'bad'> {
+  readonly plan: Plan;
+  readonly waveSize: number;
+}
+
+export async function writeWave(store: ObjectStore, { plan, waveSize, index, bad }: WaveToWrite): Promise<Wave> {
+  const servers = serversOfWave(plan, waveSize, index);
   const items = keys.waveItems(plan.sync, index);
   await store.put(items, encodeDocument(servers.map((server) => ({ server }))));
-  return { index, items, more: servers.length > 0 };
+  return { index, items, more: servers.length > 0, bad };
 }
 
-/** Those that the waves up to and including this one have tried. */
-export function attemptedServers(plan: Plan, waveSize: number, index: number): ServerId[] {
-  return serversWithChanges(plan).slice(0, (index + 1) * waveSize);
-}
-
-function serversWithChanges(plan: Plan): ServerId[] {
-  return plan.destinations.filter(({ outcome }) => outcome === 'changes').map(({ server }) => server);
+export function serversOfWave(plan: Plan, waveSize: number, index: number): ServerId[] {
+  const withChanges = plan.destinations.filter(({ outcome }) => outcome === 'changes').map(({ server }) => server);
+  return withChanges.slice(index * waveSize, (index + 1) * waveSize);
 }

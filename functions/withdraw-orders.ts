@@ -1,23 +1,26 @@
 import { encodeDocument } from '#core/documents.ts';
-import { keys, type OrderStep, orderId } from '#core/keys.ts';
+import { approvalTokenId, keys, type OrderStep, orderId } from '#core/keys.ts';
 import type { SyncRequest } from '#core/sync.ts';
 import type { Dependencies } from './dependencies.ts';
 import { wasOrderIssued } from './issue-order.ts';
+import { dropToken } from './waiting.ts';
 
 const STEPS: readonly OrderStep[] = ['inventory', 'apply'];
 
 /**
  * Tells the agents that have not answered that nobody waits any more: an agent that comes late leaves its tree alone
- * instead of applying what the verdict says was not applied.
+ * instead of applying what the verdict says was not applied. The tokens that nobody answered go, too.
  */
 export async function withdrawOrders(
   { store, now }: Pick<Dependencies, 'store' | 'now'>,
   request: SyncRequest,
 ): Promise<void> {
   const { sync, source, destinations } = request;
+  await dropToken(store, approvalTokenId(sync));
   for (const server of [source, ...destinations]) {
     for (const step of STEPS) {
       const order = orderId(sync, step, server);
+      await dropToken(store, order);
       const answered = (await store.head(keys.receipt(server, order))) !== undefined;
       if (answered || !(await wasOrderIssued({ store }, { sync, step, server }))) continue;
       await store.put(keys.withdrawn(server, order), encodeDocument({ order, at: now().toISOString() }));

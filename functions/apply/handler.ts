@@ -1,8 +1,4 @@
-import middy from '@middy/core';
-import { openDependencies } from '../open-dependencies.ts';
+import { createHandler } from '../create-handler.ts';
 import { apply } from './apply.ts';
 
-const dependencies = openDependencies(process.env);
-
-/** Errors pass through as they are: the workflow catches them by name. */
-export const handler = middy().handler(async (event: unknown) => apply(await dependencies, event));
+export const handler = createHandler(process.env, apply);

@@ -2,18 +2,26 @@ import prettyBytes from 'pretty-bytes';
 import type { Plan, PlannedDestination } from '#core/plan.ts';
 import { shortCode } from '#core/plan.ts';
 import type { Mail } from '#core/ports/notifier.ts';
+import { printable } from '#core/printable.ts';
+
+/** Longer lists are for `lockstep status`; those that would be written come first. */
+const MOST_DESTINATIONS = 50;
+const LONGEST_DETAIL = 300;
 
 /** What an approver has to know before he decides. */
 export function approvalMail(plan: Plan, to: readonly string[]): Mail {
   const code = shortCode(plan.digest);
+  const { destinations } = plan;
+  const changesFirst = destinations.toSorted((a, b) => Number(isWritten(b)) - Number(isWritten(a)));
   const lines = [
-    `${plan.requestedBy} asks to synchronize ${plan.source.server} to ${plan.destinations.length} destination(s).`,
+    `${printable(plan.requestedBy)} asks to synchronize ${plan.source.server} to ${destinations.length} destination(s).`,
     plan.policy.mode === 'mirror'
       ? 'Mode mirror: files that the source lacks are removed at the destination.'
       : 'Mode overwrite: nothing at a destination is deleted.',
     "One way: the source's files overwrite the corresponding files; nothing is merged. Licenses are left alone.",
     '',
-    ...plan.destinations.flatMap(describeDestination),
+    ...changesFirst.slice(0, MOST_DESTINATIONS).flatMap(describeDestination),
+    ...describeRest(changesFirst.slice(MOST_DESTINATIONS)),
     `Plan    sha256:${plan.digest}`,
     `Code    ${code}`,
     `Expires ${plan.expiresAt}`,
@@ -31,6 +39,15 @@ export function approvalMail(plan: Plan, to: readonly string[]): Mail {
   };
 }
 
+function isWritten({ outcome }: PlannedDestination): boolean {
+  return outcome === 'changes';
+}
+
+function describeRest(rest: readonly PlannedDestination[]): string[] {
+  if (rest.length === 0) return [];
+  return [`and ${rest.length} more destination(s), of which ${rest.filter(isWritten).length} would be written`, ''];
+}
+
 function describeDestination(destination: PlannedDestination): string[] {
   switch (destination.outcome) {
     case 'changes':
@@ -41,18 +58,22 @@ function describeDestination(destination: PlannedDestination): string[] {
           row(name, [counts.create, counts.update, counts.remove, counts.keep, prettyBytes(counts.bytes)]),
         ),
         ...destination.notable.map(
-          ({ change, path, size }) => `  ${change.padEnd(7)} ${JSON.stringify(path)} (${prettyBytes(size)})`,
+          ({ change, path, size }) => `  ${change.padEnd(7)} ${printable(JSON.stringify(path))} (${prettyBytes(size)})`,
         ),
         '',
       ];
     case 'in-sync':
       return [`${destination.server}: in sync, nothing to do`, ''];
     case 'refused':
-      return [`${destination.server}: will not be written: ${destination.reason}: ${destination.detail}`, ''];
+      return [`${destination.server}: will not be written: ${destination.reason}: ${shorten(destination.detail)}`, ''];
     case 'offline':
     case 'failed':
-      return [`${destination.server}: will not be written: ${destination.outcome}: ${destination.detail}`, ''];
+      return [`${destination.server}: will not be written: ${destination.outcome}: ${shorten(destination.detail)}`, ''];
   }
+}
+
+function shorten(detail: string): string {
+  return printable(detail.slice(0, LONGEST_DETAIL));
 }
 
 function row(name: string, cells: readonly (string | number)[]): string {

@@ -17,9 +17,13 @@ export async function approval(dependencies: Dependencies, event: unknown): Prom
   const { store, signer, notifier, now } = dependencies;
   const request = await loadRequest(store, sync);
   const plan = await requirePlan(store, sync, signer.publicKey);
-  if (Date.parse(plan.expiresAt) <= now().getTime()) throw new ApprovalExpired(`the plan expired at ${plan.expiresAt}`);
+  const isDecided = (await store.head(keys.decision(sync))) !== undefined;
+  // What was decided in time stands, also when this step is run again long after.
+  if (!isDecided && Date.parse(plan.expiresAt) <= now().getTime()) {
+    throw new ApprovalExpired(`the plan expired at ${plan.expiresAt}`);
+  }
   await parkToken(store, approvalTokenId(sync), token);
-  if (request.notify.length > 0 && (await store.head(keys.approvalRequested(sync))) === undefined) {
+  if (!isDecided && request.notify.length > 0 && (await store.head(keys.approvalRequested(sync))) === undefined) {
     await notifier.send(approvalMail(plan, request.notify));
   }
   await createOnce(store, keys.approvalRequested(sync), { plan: plan.digest, at: now().toISOString() });

@@ -40,7 +40,9 @@ export async function castVote(dependencies: VoteDependencies, cast: Omit<Vote, 
   const isFirst = await createOnce(store, keys.vote(cast.sync, sha256(cast.by)), vote);
   // Also after an earlier vote: whoever cast it may have been stopped before the count.
   const decision = await decide(dependencies, plan);
-  if (!isFirst && decision === undefined) throw new DecisionRefused(`${cast.by} has voted on sync ${cast.sync} before`);
+  if (!isFirst && decision?.votes.some(({ by, decision: word }) => by === vote.by && word === vote.decision) !== true) {
+    throw new DecisionRefused(`${cast.by} has voted on sync ${cast.sync} before, and a vote cannot be changed`);
+  }
   return { vote, decision };
 }
 

@@ -2,6 +2,7 @@ import { type Differences, findDifferences } from '#core/differences.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { findGuardRefusal } from '#core/guards.ts';
 import { keys, orderId } from '#core/keys.ts';
+import type { ManifestSummary } from '#core/manifest.ts';
 import { encodePart, PART_FORMAT, type PlannedDestination } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { InventoryReceipt, Receipt } from '#core/receipt.ts';
@@ -44,7 +45,8 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
     differences,
     policy: request.policy,
   });
-  if (detail !== undefined) return { outcome: 'refused', server, reason: 'GUARD', detail };
+  if (detail !== undefined) return { outcome: 'refused', server, reason: 'GUARD', detail: shorten(detail) };
+  assertFewClasses(server, differences);
   const seen = {
     server,
     counts: differences.counts,
@@ -55,7 +57,7 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
   return {
     outcome: 'changes',
     ...seen,
-    part: await storePart(toPlan, receipt, differences),
+    part: await storePart(toPlan, manifest.summary, differences),
     bytes: differences.bytes,
     classes: { ...differences.classes },
     notable: notableChanges(differences.operations),
@@ -64,7 +66,7 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
 
 async function storePart(
   { store, request, source, server }: DestinationToPlan,
-  receipt: InventoryReceipt,
+  found: ManifestSummary,
   differences: Differences,
 ) {
   const { digest, bytes } = encodePart({
@@ -74,11 +76,11 @@ async function storePart(
       server,
       source: request.source,
       sourceManifest: source.receipt.summary.manifest,
-      destinationManifest: receipt.summary.manifest,
-      stateBefore: receipt.summary.state,
+      destinationManifest: found.manifest,
+      stateBefore: found.state,
       stateAfter: differences.stateAfter,
       snapshot: source.receipt.snapshot,
-      profile: receipt.summary.profile,
+      profile: found.profile,
       mode: request.policy.mode,
     },
     operations: differences.operations,
@@ -93,7 +95,23 @@ function withoutInventory(server: ServerId, receipt: Receipt | undefined, reques
     return { outcome: 'offline', server, detail };
   }
   if (receipt.outcome === 'REFUSED' && receipt.reason !== undefined) {
-    return { outcome: 'refused', server, reason: receipt.reason, detail: receipt.detail };
+    return { outcome: 'refused', server, reason: receipt.reason, detail: shorten(receipt.detail) };
   }
-  return { outcome: 'failed', server, detail: 'detail' in receipt ? receipt.detail : 'it answered something else' };
+  const detail = 'detail' in receipt ? shorten(receipt.detail) : 'it answered something else';
+  return { outcome: 'failed', server, detail };
 }
+
+/** The plan of all has no room for more of one. */
+function shorten(detail: string): string {
+  return detail.slice(0, LONGEST_DETAIL);
+}
+
+function assertFewClasses(server: ServerId, { classes }: Differences): void {
+  if (Object.keys(classes).length > MOST_CLASSES) {
+    throw new InvalidDocument(`manifest of ${server}`, `its files are of more than ${MOST_CLASSES} classes`);
+  }
+}
+
+const LONGEST_DETAIL = 2000;
+/** A profile has no more rules. */
+const MOST_CLASSES = 400;

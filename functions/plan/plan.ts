@@ -16,7 +16,7 @@ import { loadManifest } from './stock.ts';
 /** What the workflow carries from here on. */
 export interface Planned {
   readonly next: 'approve' | 'report';
-  /** Seconds until the plan expires, at least one. */
+  /** Seconds until the plan expires. */
   readonly approvalSeconds: number;
   readonly wave: Wave;
 }
@@ -31,10 +31,9 @@ export async function plan(dependencies: PlanDependencies, event: unknown): Prom
   const { store, signer, now } = dependencies;
   const request = await loadRequest(store, sync);
   const made = (await loadPlan(store, sync, signer.publicKey)) ?? (await makePlan(dependencies, request));
-  const secondsLeft = Math.ceil((Date.parse(made.expiresAt) - now().getTime()) / 1000);
   return {
     next: hasChanges(made) && !made.policy.dryRun ? 'approve' : 'report',
-    approvalSeconds: Math.max(1, secondsLeft),
+    approvalSeconds: secondsToDecide(made, now()),
     wave: await writeFirstWave(store, made, request.waveSize),
   };
 }
@@ -42,6 +41,12 @@ export async function plan(dependencies: PlanDependencies, event: unknown): Prom
 export interface PlanningSource {
   readonly receipt: InventoryReceipt & { readonly snapshot: NonNullable<InventoryReceipt['snapshot']> };
   readonly manifest: Manifest;
+}
+
+/** Once the plan has expired, what the approval function itself needs to find the decision that was made in time. */
+function secondsToDecide(plan: Plan, now: Date): number {
+  const left = Math.ceil((Date.parse(plan.expiresAt) - now.getTime()) / 1000);
+  return left > 0 ? left : 60;
 }
 
 async function makePlan(dependencies: PlanDependencies, request: SyncRequest): Promise<Plan> {

@@ -8,7 +8,13 @@ import type { ServerId } from '#core/server.ts';
 /** The manifest that a server's signed receipt names; InvalidDocument when the store holds other bytes. */
 export async function loadManifest(store: ObjectStore, server: ServerId, receipt: InventoryReceipt): Promise<Manifest> {
   const { manifest: digest } = receipt.summary;
-  const stored = await store.get(keys.manifest(server, digest));
+  const key = keys.manifest(server, digest);
+  const { size } = (await store.head(key)) ?? { size: 0 };
+  if (size > MOST_BYTES) throw new InvalidDocument(`manifest ${digest}`, `${size} bytes are too many`);
+  const stored = await store.get(key);
   if (stored === undefined) throw new InvalidDocument(`manifest ${digest}`, `${server} did not store it`);
   return decodeManifest(stored.body, digest);
 }
+
+/** Compressed; some millions of files. */
+const MOST_BYTES = 512 * 1024 * 1024;

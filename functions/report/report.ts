@@ -7,7 +7,12 @@ import { judgeWave } from './judge-wave.ts';
 import { writeVerdict } from './write-verdict.ts';
 
 const eventSchema = z.discriminatedUnion('step', [
-  z.strictObject({ step: z.literal('judge'), sync: syncIdSchema, wave: z.int().nonnegative() }),
+  z.strictObject({
+    step: z.literal('judge'),
+    sync: syncIdSchema,
+    wave: z.int().nonnegative(),
+    bad: z.int().nonnegative(),
+  }),
   z.strictObject({
     step: z.literal('report'),
     sync: syncIdSchema,
@@ -16,7 +21,7 @@ const eventSchema = z.discriminatedUnion('step', [
   }),
 ]);
 
-type ReportDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now'>;
+type ReportDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now' | 'log'>;
 
 /** After each wave: whether to go on. At the end: the verdict. */
 export async function report(

@@ -1,20 +1,32 @@
 import prettyBytes from 'pretty-bytes';
 import type { Mail } from '#core/ports/notifier.ts';
-import type { SyncVerdict } from '#core/verdict.ts';
+import { printable } from '#core/printable.ts';
+import { type DestinationVerdict, endedWell, type SyncVerdict } from '#core/verdict.ts';
+
+/** Longer lists are for `lockstep status`; those that ended badly come first. */
+const MOST_DESTINATIONS = 100;
+const LONGEST_DETAIL = 300;
 
 /** How a sync ended, for those who were asked about it. */
 export function verdictMail(verdict: SyncVerdict, to: readonly string[]): Mail {
+  const { destinations } = verdict;
+  const badFirst = destinations.toSorted((a, b) => Number(endedWell(a)) - Number(endedWell(b)));
+  const more = destinations.length - MOST_DESTINATIONS;
   const lines = [
     `Sync ${verdict.sync} from ${verdict.source.server}: ${verdict.verdict}`,
-    ...(verdict.detail === undefined ? [] : [verdict.detail]),
+    ...(verdict.detail === undefined ? [] : [printable(verdict.detail.slice(0, LONGEST_DETAIL))]),
     '',
-    ...verdict.destinations.map(
-      ({ server, verdict: one, reason, bytesFetched, detail }) =>
-        `  ${server.padEnd(30)} ${one}${reason === undefined ? '' : ` (${reason})`}  ${prettyBytes(bytesFetched)} fetched${detail === undefined ? '' : `: ${detail}`}`,
-    ),
+    ...badFirst.slice(0, MOST_DESTINATIONS).map(describeDestination),
+    ...(more > 0 ? [`  and ${more} more`] : []),
     '',
     `lockstep status ${verdict.sync}`,
     '',
   ];
   return { to, subject: `Lockstep: sync ${verdict.sync} ${verdict.verdict}`, text: lines.join('\n') };
+}
+
+function describeDestination({ server, verdict, reason, bytesFetched, detail }: DestinationVerdict): string {
+  const why = reason === undefined ? '' : ` (${printable(reason)})`;
+  const more = detail === undefined ? '' : `: ${printable(detail.slice(0, LONGEST_DETAIL))}`;
+  return `  ${server.padEnd(30)} ${verdict}${why}  ${prettyBytes(bytesFetched)} fetched${more}`;
 }

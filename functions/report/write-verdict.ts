@@ -1,6 +1,9 @@
+import { z } from 'zod';
 import { parseDocument } from '#core/documents.ts';
+import { InvalidDocument } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
 import type { Plan } from '#core/plan.ts';
+import type { ServerId } from '#core/server.ts';
 import type { SyncId, SyncRequest } from '#core/sync.ts';
 import {
   type DestinationVerdict,
@@ -12,6 +15,7 @@ import {
   VERDICT_FORMAT,
 } from '#core/verdict.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { wasOrderIssued } from '../issue-order.ts';
 import { createOnce, loadPlan, loadRequest } from '../sync-documents.ts';
 import { withdrawOrders } from '../withdraw-orders.ts';
 import { judgeDestination, notAttempted } from './judge-destination.ts';
@@ -24,17 +28,19 @@ export interface SyncEnded {
   readonly error?: { readonly Error: string; readonly Cause?: string | undefined } | undefined;
 }
 
+type VerdictDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now' | 'log'>;
+
 /** Writes the one verdict of a sync and tells those who were asked to approve it. */
 export async function writeVerdict(
-  dependencies: Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now'>,
+  dependencies: VerdictDependencies,
   { sync, ending, error }: SyncEnded,
 ): Promise<{ readonly endedWell: boolean }> {
-  const { store, signer, notifier, now } = dependencies;
+  const { store, now } = dependencies;
   const request = await loadRequest(store, sync);
   const earlier = await findVerdict(store, sync);
   if (earlier !== undefined) return { endedWell: exitStatus(earlier) === 0 };
   await withdrawOrders(dependencies, request);
-  const plan = await loadPlan(store, sync, signer.publicKey);
+  const plan = await findValidPlan(dependencies, sync);
   const destinations = await judgeAll(dependencies, request, plan);
   const verdict: SyncVerdict = {
     format: VERDICT_FORMAT,
@@ -48,9 +54,11 @@ export async function writeVerdict(
     startedAt: request.requestedAt,
     finishedAt: now().toISOString(),
   };
-  if (await wereAsked(store, request)) await notifier.send(verdictMail(verdict, request.notify));
+  await tellApprovers(dependencies, request, verdict);
   await createOnce(store, keys.verdict(sync), verdict);
-  return { endedWell: exitStatus(verdict) === 0 };
+  // Another attempt may have been first; what counts is what is there.
+  const written = (await findVerdict(store, sync)) ?? verdict;
+  return { endedWell: exitStatus(written) === 0 };
 }
 
 export async function findVerdict(store: Dependencies['store'], sync: SyncId): Promise<SyncVerdict | undefined> {
@@ -58,9 +66,30 @@ export async function findVerdict(store: Dependencies['store'], sync: SyncId): P
   return stored === undefined ? undefined : parseDocument(keys.verdict(sync), syncVerdictSchema, stored.body);
 }
 
-/** Who was not asked to approve is not told how it ended. */
-async function wereAsked(store: Dependencies['store'], request: SyncRequest): Promise<boolean> {
-  return request.notify.length > 0 && (await store.head(keys.approvalRequested(request.sync))) !== undefined;
+/** A plan that cannot be trusted any more is no plan; the verdict says what was ordered by it. */
+async function findValidPlan({ store, signer, log }: VerdictDependencies, sync: SyncId): Promise<Plan | undefined> {
+  try {
+    return await loadPlan(store, sync, signer.publicKey);
+  } catch (error) {
+    if (!(error instanceof InvalidDocument)) throw error;
+    log('plan-invalid', { sync, problem: error.message });
+    return undefined;
+  }
+}
+
+/** Who was not asked to approve is not told how it ended. A mail that cannot be sent withholds no verdict. */
+async function tellApprovers(
+  { store, notifier, log }: VerdictDependencies,
+  request: SyncRequest,
+  verdict: SyncVerdict,
+): Promise<void> {
+  if (request.notify.length === 0) return;
+  if ((await store.head(keys.approvalRequested(request.sync))) === undefined) return;
+  try {
+    await notifier.send(verdictMail(verdict, request.notify));
+  } catch (error) {
+    log('mail-not-sent', { sync: request.sync, problem: String(error) });
+  }
 }
 
 async function judgeAll(
@@ -68,9 +97,14 @@ async function judgeAll(
   request: SyncRequest,
   plan: Plan | undefined,
 ): Promise<DestinationVerdict[]> {
-  if (plan === undefined) return request.destinations.map(notAttempted);
   const verdicts: DestinationVerdict[] = [];
-  for (const server of request.destinations) verdicts.push(await judgeDestination(dependencies, { plan, server }));
+  for (const server of request.destinations) {
+    verdicts.push(
+      await (plan === undefined
+        ? judgeWithoutPlan(dependencies, request.sync, server)
+        : judgeDestination(dependencies, { plan, server })),
+    );
+  }
   return verdicts;
 }
 
@@ -80,13 +114,35 @@ function explain(
   destinations: readonly DestinationVerdict[],
 ): { reason?: string; detail?: string } {
   if (error !== undefined && ending !== 'expired')
-    return { reason: error.Error.slice(0, 40), ...(error.Cause && { detail: error.Cause.slice(0, 4000) }) };
+    return { reason: error.Error.slice(0, 40), ...(error.Cause && { detail: messageOf(error.Cause).slice(0, 4000) }) };
   if (ending === 'expired') return { reason: 'ApprovalExpired', detail: 'nobody decided before the plan expired' };
   const bad = destinations.find(({ reason }) => reason !== undefined);
   return bad?.reason === undefined
     ? {}
     : { reason: bad.reason, ...(bad.detail && { detail: `${bad.server}: ${bad.detail}`.slice(0, 4000) }) };
 }
+
+async function judgeWithoutPlan(
+  { store }: Pick<Dependencies, 'store'>,
+  sync: SyncId,
+  server: ServerId,
+): Promise<DestinationVerdict> {
+  if (!(await wasOrderIssued({ store }, { sync, step: 'apply', server }))) return notAttempted(server);
+  const detail = 'it was ordered to apply a plan that is no longer in the store as it was signed: check the server';
+  return { ...notAttempted(server), verdict: 'FAILED', reason: 'NO_PLAN', detail };
+}
+
+/** Lambda wraps the message of an error, with a stack trace, into JSON. */
+function messageOf(cause: string): string {
+  if (!cause.startsWith('{')) return cause;
+  try {
+    return lambdaErrorSchema.parse(JSON.parse(cause)).errorMessage;
+  } catch {
+    return cause;
+  }
+}
+
+const lambdaErrorSchema = z.object({ errorMessage: z.string() });
 
 function unknownSource(request: SyncRequest): SyncVerdict['source'] {
   return { server: request.source, manifest: null, artifacts: 0, bytes: 0, bytesUploaded: 0 };

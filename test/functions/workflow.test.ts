@@ -24,7 +24,13 @@ const workflow = JSON.parse(text) as Machine;
 const states = allStates(workflow);
 
 /** Names that Step Functions itself gives to errors. */
-const AWS_ERRORS = ['States.ALL', 'States.Timeout', 'Lambda.ServiceException', 'Lambda.TooManyRequestsException'];
+const AWS_ERRORS = [
+  'States.ALL',
+  'States.ItemReaderFailed',
+  'States.Timeout',
+  'Lambda.ServiceException',
+  'Lambda.TooManyRequestsException',
+];
 
 describe('the workflow definition', () => {
   it('is valid Amazon States Language', () => {
