@@ -49,8 +49,9 @@ export class FakeFleet {
     return agent;
   }
 
-  async start(): Promise<void> {
-    const { store, signer } = this;
+  /** The controller may see the store in its own way; agents and people see the real one. */
+  async start(store: ObjectStore = this.store): Promise<void> {
+    const { signer } = this;
     const notifier = { send: async (mail: Mail) => void this.mails.push(mail) };
     const log = (event: string, fields: object) => void this.logged.push(`${event} ${JSON.stringify(fields)}`);
     const parts = { store, signer, notifier, log, now: () => new Date(), pollMilliseconds: POLL_MILLISECONDS };
@@ -60,6 +61,12 @@ export class FakeFleet {
 
   async stopController(): Promise<void> {
     await this.#controller?.stop();
+  }
+
+  /** Not waited for: what a killed process has begun never ends. */
+  killController(): void {
+    void this.#controller?.stop();
+    this.#controller = undefined;
   }
 
   async end(): Promise<void> {
