@@ -1,4 +1,5 @@
-import { multiselect, path, select } from '@clack/prompts';
+import { statSync } from 'node:fs';
+import { multiselect, select, text } from '@clack/prompts';
 import { Interrupted } from '#core/errors.ts';
 import { fleetServers } from '#core/fleet.ts';
 import type { CommandContext } from './context.ts';
@@ -45,8 +46,16 @@ async function askFolders(context: CommandContext): Promise<Names> {
 }
 
 async function askFolder({ signal, terminal }: CommandContext, message: string): Promise<string> {
-  const validate = (value: string | undefined) => (value === undefined || value === '' ? 'name a folder' : undefined);
-  return answered(await path({ message, directory: true, validate, ...terminal.prompt(signal) }));
+  const placeholder = 'a folder of this machine';
+  return answered(await text({ message, placeholder, validate: folderProblem, ...terminal.prompt(signal) }));
+}
+
+/** Why this is no folder, while the person can still mend it; `undefined` when it is one. */
+function folderProblem(given: string | undefined): string | undefined {
+  if (given === undefined || given === '') return 'name a folder';
+  const stats = statSync(given, { throwIfNoEntry: false });
+  if (stats === undefined) return 'there is no such folder';
+  return stats.isDirectory() ? undefined : 'that is a file; a folder is needed';
 }
 
 function answered<T>(answer: T): Exclude<T, symbol> {
