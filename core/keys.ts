@@ -19,6 +19,7 @@ export const keys = {
   manifest: (server: ServerId, digest: Sha256) => `servers/${server}/manifests/${digest}`,
 
   snapshot: (digest: Sha256) => `snapshots/${digest}`,
+  index: (digest: Sha256) => `indexes/${digest}`,
   pack: (digest: Sha256) => `packs/${digest.slice(0, 2)}/${digest}`,
 
   syncs: () => 'syncs/',

@@ -42,16 +42,19 @@ export interface AdHocRequest {
   readonly destinations: readonly string[];
   readonly profile: Profile;
   readonly log: Log;
+  /** What a party reaches the store through, to measure it or to slow it down; the store itself where absent. */
+  readonly reach?: (store: ObjectStore, party: 'control' | ServerId) => ObjectStore;
 }
 
 /** The directory store is asked this often; a look costs a few microseconds. */
 const POLL_MILLISECONDS = 50;
 
 export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSession> {
-  const { storeUrl, stateFolder, log } = request;
+  const { storeUrl, stateFolder, log, reach = (direct) => direct } = request;
   const now = () => new Date();
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-  const store = await openStore(storeUrl);
+  const direct = await openStore(storeUrl);
+  const store = reach(direct, 'control');
   const signer = await openFileSigner(join(stateFolder, 'control-key.pem'));
   await publishControlKey(store, signer.publicKey);
 
@@ -67,8 +70,9 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   const stopping = new AbortController();
   const servers = [...roots].map(async ([server, root]) => {
     const memory = join(stateFolder, 'agents', server.replace('/', '.'));
-    const enrolled = await enrolOnce({ store, server, root, profile: request.profile, stateFolder: memory, now });
-    const parts = { store, server, root, profile: request.profile, stateFolder: memory, now, log, workers };
+    const own = reach(direct, server);
+    const enrolled = await enrolOnce({ store: own, server, root, profile: request.profile, stateFolder: memory, now });
+    const parts = { store: own, server, root, profile: request.profile, stateFolder: memory, now, log, workers };
     await runAgent({ ...parts, ...enrolled, pollMilliseconds: POLL_MILLISECONDS }, stopping.signal);
   });
   const agents = Promise.all(servers);

@@ -44,9 +44,9 @@ async function assertApproved(store: Dependencies['store'], plan: Plan): Promise
   assertDecisionHolds(plan, decision);
 }
 
-/** Nothing is ordered any more once a sync is halted or cancelled, whatever starts this step again. */
+/** Nothing is ordered any more once a sync is halted, cancelled or ended, whatever starts this step again. */
 async function assertGoingOn(store: Dependencies['store'], sync: SyncId): Promise<void> {
-  for (const key of [keys.halted(sync), keys.cancelled(sync)]) {
+  for (const key of [keys.halted(sync), keys.cancelled(sync), keys.verdict(sync)]) {
     if ((await store.head(key)) !== undefined) throw new Interrupted(`sync ${sync} goes no further: ${key} says so`);
   }
 }

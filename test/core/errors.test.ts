@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { parseDocument } from '#core/documents.ts';
 import * as errors from '#core/errors.ts';
 
 type ErrorClass = new (...words: string[]) => errors.LockstepError;
@@ -18,4 +20,9 @@ test('an error keeps what caused it', () => {
   expect(new errors.StoreTransient('a/b', 'it is full', { cause })).toMatchObject({ cause, key: 'a/b' });
   expect(new errors.OrderRefused('NO_SPACE', 'no', { cause })).toMatchObject({ cause, reason: 'NO_SPACE' });
   expect(new errors.InvalidDocument('plan', 'it is empty', { cause })).toMatchObject({ cause, what: 'plan' });
+});
+
+test('what is wrong with a document is said in bounded length, however much of it the document itself wrote', () => {
+  const hostile = Buffer.from(JSON.stringify({ ['k'.repeat(100_000)]: 1 }));
+  expect(() => parseDocument('receipt', z.strictObject({}), hostile)).toThrow(/^receipt is not valid: .{100,1100}$/);
 });

@@ -3,7 +3,9 @@ import { sha256 } from '#core/digest.ts';
 import { encodeDocument } from '#core/documents.ts';
 import { DecisionRefused } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
+import { syncIdSchema } from '#core/sync.ts';
 import { castVote } from '#functions/approval/cast-vote.ts';
+import { cancelSync } from '#functions/cancel-sync.ts';
 import type { FakeAgent } from '#test/support/fake-agent.ts';
 import { FakeFleet, file } from '#test/support/fake-fleet.ts';
 
@@ -219,6 +221,39 @@ describe('a controller that stops', () => {
     await fleet.start();
     expect((await fleet.verdict(sync)).verdict).toBe('SUCCEEDED');
     expect(second.obeyed.map(({ step, sequence }) => `${step} ${sequence}`)).toEqual(['inventory 1', 'apply 2']);
+  });
+});
+
+describe('a controller with a record that it cannot run', () => {
+  it('says so and lets go of it, instead of trying for ever', async () => {
+    const sync = syncIdSchema.parse('20260102T030405Z-0a1b2c3d');
+    await fleet.store.put(keys.request(sync), Buffer.from('not a request'));
+    await fleet.store.put(keys.execution(sync), encodeDocument({ sync }));
+    await fleet.until(async () => (await fleet.store.head(keys.execution(sync))) === undefined);
+    expect(fleet.logged).toContainEqual(expect.stringMatching(/^execution-abandoned .*it is not JSON/));
+    const next = await fleet.request();
+    await fleet.vote(next, 'APPROVED');
+    expect((await fleet.verdict(next)).verdict).toBe('SUCCEEDED');
+  });
+
+  it('ends a sync that is cancelled after somebody has changed its plan', async () => {
+    const sync = await fleet.request();
+    await fleet.planned(sync);
+    await fleet.store.put(keys.plan(sync), Buffer.from('{}'));
+    await cancelSync({ store: fleet.store, now: () => new Date() }, { sync, by: 'somebody' });
+    expect(await fleet.verdict(sync)).toMatchObject({ verdict: 'FAILED', plan: null });
+  });
+});
+
+describe('two controllers on one store', () => {
+  it('come to one verdict, and give every server one order per step', async () => {
+    const rival = new FakeFleet(fleet.store, fleet.signer);
+    await rival.start();
+    const sync = await fleet.request();
+    await fleet.vote(sync, 'APPROVED');
+    expect((await fleet.verdict(sync)).verdict).toBe('SUCCEEDED');
+    await rival.end();
+    for (const agent of [first, second]) expect(agent.obeyed.map(({ step }) => step)).toEqual(['inventory', 'apply']);
   });
 });
 

@@ -6,6 +6,9 @@ import { type Death, MortalStore } from '#test/support/mortal-store.ts';
 const NEW = [file('a.cfg', 'A'), file('b.cfg', 'b'), file('x.lic', 'yours', 'license')];
 const OLD = [file('a.cfg', 'a'), file('x.lic', 'mine', 'license')];
 
+/** Nothing here may come to its end by a time limit. */
+const PATIENT = { offlineSeconds: 600, inventorySeconds: 600, applySeconds: 600, approvalSeconds: 600 };
+
 /** Deaths that are tried at the same time. */
 const AT_ONCE = 24;
 
@@ -24,7 +27,7 @@ async function tryEveryDeath(deathAt: (call: number) => Death): Promise<void> {
     const deaths = Array.from({ length: AT_ONCE }, (_, index) => deathAt(call + index));
     const runs = await Promise.all(deaths.map(syncWithDeath));
     for (const [index, { ended }] of runs.entries()) expect({ ...deaths[index], ...ended }).toMatchObject(RIGHT);
-    console.log(call); survived = runs.every(({ killed }) => !killed);
+    survived = runs.every(({ killed }) => !killed);
   }
 }
 
@@ -41,7 +44,7 @@ async function syncWithDeath(death: Death) {
   const mortal = new MortalStore(fleet.store, death);
   try {
     for (const [index, entries] of [NEW, OLD, OLD].entries()) await fleet.add(`plant-a/tm${index}`, entries);
-    const sync = await fleet.request({ waveSize: 1 });
+    const sync = await fleet.request({ waveSize: 1, timeouts: PATIENT });
     await fleet.start(mortal);
     const isOver = async () => (await fleet.store.head(keys.execution(sync))) === undefined;
     const deciding = fleet.vote(sync, 'APPROVED');
@@ -53,7 +56,14 @@ async function syncWithDeath(death: Death) {
     }
     await deciding;
     const { verdict, destinations } = await fleet.verdict(sync);
-    return { killed, ended: { verdict, destinations: destinations.map(({ verdict: one }) => one), ...trace(fleet, await leftBehind(fleet)) } };
+    return {
+      killed,
+      ended: {
+        verdict,
+        destinations: destinations.map(({ verdict: one }) => one),
+        ...trace(fleet, await leftBehind(fleet)),
+      },
+    };
   } finally {
     await fleet.end();
   }

@@ -6,6 +6,7 @@ import type { ManifestEntry } from '#core/manifest.ts';
 import { parseRelativePath } from '#core/path-rules.ts';
 import type { Mail } from '#core/ports/notifier.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
+import type { Signer } from '#core/ports/signer.ts';
 import { type ServerId, serverIdSchema } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
 import type { SyncVerdict } from '#core/verdict.ts';
@@ -31,7 +32,7 @@ export function file(path: string, content: string, artifactClass = 'configurati
 /** A control plane on a memory store, with agents that need no disk. */
 export class FakeFleet {
   readonly store: ObjectStore;
-  readonly signer = createKeySigner();
+  readonly signer: Signer;
   readonly mails: Mail[] = [];
   readonly logged: string[] = [];
   readonly agents = new Map<string, FakeAgent>();
@@ -39,8 +40,9 @@ export class FakeFleet {
   #polling: Promise<void> | undefined;
   readonly #ended = new AbortController();
 
-  constructor(store: ObjectStore = new MemoryStore()) {
+  constructor(store: ObjectStore = new MemoryStore(), signer: Signer = createKeySigner()) {
     this.store = store;
+    this.signer = signer;
   }
 
   async add(id: string, entries: ManifestEntry[]): Promise<FakeAgent> {

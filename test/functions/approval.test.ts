@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryStore } from '#adapters/memory-store.ts';
+import { assertDecisionHolds } from '#core/approval.ts';
+import { ApprovalExpired, DecisionRefused } from '#core/errors.ts';
+import { approval } from '#functions/approval/approval.ts';
+import { findDecision } from '#functions/approval/cast-vote.ts';
+import { cancelSync } from '#functions/cancel-sync.ts';
+import { plan } from '#functions/plan/plan.ts';
+import { requirePlan } from '#functions/sync-documents.ts';
+import { type PlannedFleet, planFleet } from './planned-fleet.ts';
+
+const TWO_APPROVALS = {
+  mode: 'overwrite',
+  allowShrink: false,
+  dryRun: false,
+  approvals: 2,
+  requesterMayApprove: false,
+} as const;
+
+/** Lets somebody else act between a voter's count and the decision that he makes of it. */
+class StoreWithRival extends MemoryStore {
+  rival: (() => Promise<unknown>) | undefined;
+
+  override async create(key: string, body: Uint8Array): Promise<{ readonly etag: string }> {
+    const { rival } = this;
+    if (key.endsWith('/decision.json') && rival !== undefined) {
+      this.rival = undefined;
+      await rival();
+    }
+    return super.create(key, body);
+  }
+}
+
+let store: StoreWithRival;
+let planned: PlannedFleet;
+
+beforeEach(async () => {
+  store = new StoreWithRival();
+  planned = await planFleet(1, { policy: TWO_APPROVALS }, store);
+});
+
+afterEach(() => planned.fleet.end());
+
+function atYear(year: number) {
+  return { ...planned.dependencies, now: () => new Date(`${year}-01-01T00:00:00Z`) };
+}
+
+async function approve(): Promise<void> {
+  await planned.fleet.vote(planned.sync, 'APPROVED', 'one');
+  await planned.fleet.vote(planned.sync, 'APPROVED', 'two');
+}
+
+describe('waiting for an approval', () => {
+  it('is over at once when the plan has expired', async () => {
+    const { sync, tokens } = planned;
+    await expect(approval(atYear(2999), { sync, token: 't' })).rejects.toThrow(ApprovalExpired);
+    expect(tokens.told).toEqual([]);
+  });
+
+  it('finds what was decided in time, also when it is run again after the plan has expired', async () => {
+    const { sync, tokens } = planned;
+    await approve();
+    expect(await plan(atYear(2999), { sync })).toMatchObject({ next: 'approve', approvalSeconds: 60 });
+    await approval(atYear(2999), { sync, token: 't' });
+    expect(tokens.told).toEqual(['succeed t {"decision":"APPROVED"}']);
+  });
+
+  it('ends when the sync was cancelled before', async () => {
+    const { sync, tokens, dependencies } = planned;
+    await cancelSync(dependencies, { sync, by: 'somebody' });
+    await approval(dependencies, { sync, token: 't' });
+    expect(tokens.told).toEqual(['fail t Interrupted: the sync was cancelled']);
+  });
+
+  it('tells the approvers once, however often it is run', async () => {
+    const { sync, mails, dependencies } = planned;
+    await approval(dependencies, { sync, token: 't' });
+    await approval(dependencies, { sync, token: 'u' });
+    expect(mails).toHaveLength(1);
+  });
+});
+
+describe('voting', () => {
+  it('does not let a person change his word, nor say twice that he did not', async () => {
+    const { fleet, sync } = planned;
+    await fleet.vote(sync, 'APPROVED', 'one');
+    await expect(fleet.vote(sync, 'REJECTED', 'one')).rejects.toThrow(/one has voted on sync .* before/);
+    expect(await findDecision(fleet, sync)).toBeUndefined();
+  });
+
+  it('tells a voter the decision that counts, when a rejection came between his count and his decision', async () => {
+    const { fleet, sync } = planned;
+    await fleet.vote(sync, 'APPROVED', 'one');
+    store.rival = () => fleet.vote(sync, 'REJECTED', 'three');
+    const { decision } = await fleet.vote(sync, 'APPROVED', 'two');
+    expect(decision).toMatchObject({ decision: 'REJECTED', votes: [{ by: 'three' }] });
+  });
+
+  it('makes one decision that holds when a quorum and a rejection meet', async () => {
+    const { fleet, sync, dependencies } = planned;
+    const votes = (['one', 'two', 'three', 'four'] as const).map((by, index) =>
+      fleet.vote(sync, index === 1 ? 'REJECTED' : 'APPROVED', by),
+    );
+    const outcomes = await Promise.allSettled(votes);
+    const decision = await findDecision(fleet, sync);
+    if (decision === undefined) throw new Error('expected a decision');
+    assertDecisionHolds(await requirePlan(fleet.store, sync, dependencies.signer.publicKey), decision);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(DecisionRefused);
+      else expect([undefined, decision]).toContainEqual(outcome.value.decision);
+    }
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { sha256 } from '#core/digest.ts';
+import { PLAN_FORMAT, type Plan, type PlannedDestination } from '#core/plan.ts';
+import { serverIdSchema } from '#core/server.ts';
+import { createSyncId } from '#core/sync.ts';
+import { type SyncVerdict, VERDICT_FORMAT } from '#core/verdict.ts';
+import { approvalMail } from '#functions/approval/approval-mail.ts';
+import { notAttempted } from '#functions/report/judge-destination.ts';
+import { verdictMail } from '#functions/report/verdict-mail.ts';
+
+const HOSTILE = 'fine\r\n\r\nplant-a/tm9: in sync, nothing to do\u001b[2J\u009b31m\u2028\u202e';
+const TIME = '2026-01-02T03:04:05.000Z';
+const SYNC = createSyncId(new Date(TIME), '0a1b2c3d');
+const SOURCE = serverIdSchema.parse('plant-a/source');
+const COUNTS = { create: 1, update: 0, remove: 0, keep: 0 };
+
+function serverAt(index: number) {
+  return serverIdSchema.parse(`plant-a/tm${index}`);
+}
+
+function withChanges(index: number, path = 'a.cfg'): PlannedDestination {
+  return {
+    outcome: 'changes',
+    server: serverAt(index),
+    part: sha256(`part ${index}`),
+    counts: COUNTS,
+    bytes: 1,
+    classes: { configuration: { ...COUNTS, bytes: 1 } },
+    notable: [{ change: 'create', path, size: 1 }],
+    protected: 0,
+    unrecognised: 0,
+  };
+}
+
+function planOf(destinations: PlannedDestination[], requestedBy = 'somebody'): Plan {
+  const source = { server: SOURCE, manifest: sha256('m'), artifacts: 1, bytes: 1, bytesUploaded: 1 };
+  return {
+    format: PLAN_FORMAT,
+    sync: SYNC,
+    digest: sha256('plan'),
+    createdAt: TIME,
+    expiresAt: TIME,
+    requestedBy,
+    policy: { mode: 'overwrite', allowShrink: false, dryRun: false, approvals: 1, requesterMayApprove: false },
+    source: { ...source, protected: 0, leftOut: 0 },
+    destinations,
+  };
+}
+
+function verdictOf(destinations: SyncVerdict['destinations'], detail?: string): SyncVerdict {
+  return {
+    format: VERDICT_FORMAT,
+    sync: SYNC,
+    verdict: 'FAILED',
+    ...(detail !== undefined && { detail }),
+    plan: null,
+    mode: 'overwrite',
+    source: { server: SOURCE, manifest: null, artifacts: 0, bytes: 0, bytesUploaded: 0 },
+    destinations,
+    startedAt: TIME,
+    finishedAt: TIME,
+  };
+}
+
+/** No line of its own, no escape sequence, nothing read backwards. */
+function expectTame(text: string): void {
+  expect(text).toContain('fine');
+  expect(text).not.toMatch(/^plant-a\/tm9: in sync/m);
+  expect(text).not.toMatch(/[^\P{C}\n]|[\u2028\u2029]/u);
+}
+
+describe('the mail that asks for an approval', () => {
+  it('shows what people and agents wrote without letting it write lines of the mail', () => {
+    const refused = { outcome: 'refused', server: serverAt(1), reason: 'GUARD', detail: HOSTILE } as const;
+    const failed = { outcome: 'failed', server: serverAt(2), detail: HOSTILE } as const;
+    const mail = approvalMail(planOf([refused, failed, withChanges(3, HOSTILE)], HOSTILE), ['a@example.org']);
+    expectTame(mail.text);
+    expect(mail.subject).not.toMatch(/\p{C}/u);
+  });
+
+  it('names those that would be written first, and of a long list only the beginning', () => {
+    const quiet = Array.from({ length: 5_000 }, (_, index): PlannedDestination => {
+      return { outcome: 'offline', server: serverAt(index), detail: 'x'.repeat(2000) };
+    });
+    const { text } = approvalMail(planOf([...quiet, withChanges(7_777)]), ['a@example.org']);
+    expect(text).toContain('plant-a/tm7777: 1 B in changed files');
+    expect(text).toContain('and 4951 more destination(s), of which 0 would be written');
+    expect(text.length).toBeLessThan(25_000);
+  });
+});
+
+describe('the mail about a verdict', () => {
+  it('shows what agents wrote without letting it write lines of the mail', () => {
+    const bad = { ...notAttempted(serverAt(1)), verdict: 'FAILED', reason: HOSTILE.slice(0, 30), detail: HOSTILE };
+    const mail = verdictMail(verdictOf([bad as SyncVerdict['destinations'][number]], HOSTILE), ['a@example.org']);
+    expectTame(mail.text);
+    expect(mail.subject).not.toMatch(/\p{C}/u);
+  });
+
+  it('names those that ended badly first, and of a long list only the beginning', () => {
+    const good = Array.from({ length: 5_000 }, (_, index) => {
+      return { ...notAttempted(serverAt(index)), verdict: 'SUCCEEDED' as const };
+    });
+    const { text } = verdictMail(verdictOf([...good, notAttempted(serverAt(7_777))]), ['a@example.org']);
+    expect(text).toMatch(/plant-a\/tm7777 +NOT_ATTEMPTED/);
+    expect(text).toContain('and 4901 more');
+    expect(text.length).toBeLessThan(25_000);
+  });
+});
