@@ -41,7 +41,7 @@ export interface AgentDependencies {
  */
 export async function runAgent(agent: AgentDependencies, signal: AbortSignal): Promise<void> {
   const root = await findRoot(agent.root);
-  const taken = `another agent serves ${root} already: stop it first, or give this one another root`;
+  const taken = `another agent or sync is at work on ${root}: wait until it has ended, or stop it, then try again`;
   await using _hold = await holdSingleInstance({ role: 'agent', subject: root, taken });
   const context = await prepare(agent, root);
   context.log('agent-started', {

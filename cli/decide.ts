@@ -35,9 +35,9 @@ export function howToDecide(plan: Plan): string {
 
 /** The word that was given, and what it led to, in one sentence. */
 export function describeVote({ vote, decision }: VoteCast, plan: Plan): string {
-  const word = vote.decision === 'APPROVED' ? 'Approved' : 'Rejected';
+  const word = (decision ?? vote).decision === 'APPROVED' ? 'Approved' : 'Rejected';
   const missing = decision === undefined ? `; it needs ${plan.policy.approvals} approvals by different people` : '';
-  return `${word} by ${vote.by}: plan ${shortCode(plan.digest)} of sync ${plan.sync}${missing}.`;
+  return `${word} by ${(decision?.votes ?? [vote]).map(({ by }) => by).join(', ')}: plan ${shortCode(plan.digest)} of sync ${plan.sync}${missing}.`;
 }
 
 /** setTimeout takes 31 bits. */

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { LockstepError } from '#core/errors.ts';
+import { printable } from '#core/printable.ts';
 import type { ExitStatus } from './outcome.ts';
-import { printable } from './show/text.ts';
 
 export interface Failure {
   readonly exitStatus: ExitStatus;

@@ -36,7 +36,7 @@ export const folderPathSchema = z
 const folderSchema = z.strictObject({ kind: z.literal('folder'), path: folderPathSchema });
 
 /** Seen and left alone: no rule names it, a link, a device, or a name that breaks a path rule. */
-const leftOutSchema = z.strictObject({
+export const leftOutSchema = z.strictObject({
   kind: z.enum(['unrecognised', 'link', 'special', 'unnameable']),
   path: z.string().min(1).max(8192),
   /** Why, where the kind does not say it. */
@@ -123,7 +123,7 @@ export function isArtifact(entry: ManifestEntry): entry is Artifact {
 
 /** One artifact's share of a state digest. */
 export function stateLine(file: Pick<Artifact, 'class' | 'path' | 'sha256' | 'size'>): string {
-  return JSON.stringify({ class: file.class, path: file.path, sha256: file.sha256, size: file.size });
+  return `{"class":"${file.class}","path":${JSON.stringify(file.path)},"sha256":"${file.sha256}","size":${file.size}}`;
 }
 
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
@@ -141,7 +141,7 @@ function manifestLine(entry: ManifestEntry): string {
     case 'artifact':
     case 'protected': {
       const { class: artifactClass, kind, mode, mtime, path, sha256, size } = entry;
-      return JSON.stringify({ class: artifactClass, kind, mode, mtime, path, sha256, size });
+      return `{"class":"${artifactClass}","kind":"${kind}","mode":${mode},"mtime":${mtime},"path":${JSON.stringify(path)},"sha256":"${sha256}","size":${size}}`;
     }
     case 'folder':
       return JSON.stringify({ kind: entry.kind, path: entry.path });

@@ -3,7 +3,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { LineHasher, type Sha256, sha256, sha256Schema } from './digest.ts';
 import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument, REFUSAL_REASONS } from './errors.ts';
-import { folderPathSchema } from './manifest.ts';
+import { folderPathSchema, leftOutSchema } from './manifest.ts';
 import { relativePathSchema } from './path-rules.ts';
 import { artifactClassSchema, isSyncedClass } from './profile.ts';
 import { serverIdSchema } from './server.ts';
@@ -176,6 +176,8 @@ export const planSchema = z.strictObject({
     bytesUploaded: countSchema,
     protected: countSchema,
     leftOut: countSchema,
+    /** The first of those, by name. */
+    leftOutNotable: z.array(leftOutSchema).max(20),
   }),
   destinations: z.array(destinationSchema).max(20_000),
 });

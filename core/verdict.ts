@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sha256Schema } from './digest.ts';
+import { REFUSAL_REASONS } from './errors.ts';
 import { changeCountsSchema, type Plan, type PlanPart } from './plan.ts';
 import type { ApplyReceipt } from './receipt.ts';
 import { serverIdSchema } from './server.ts';
@@ -109,7 +110,7 @@ export function exitStatus(verdict: SyncVerdict): 0 | 1 | 3 {
       const refused = bad.filter(
         (destination) => destination.verdict === 'REFUSED' || destination.verdict === 'NOT_ATTEMPTED',
       );
-      const sourceRefused = verdict.reason === 'UNREADABLE' || verdict.reason === 'GUARD';
+      const sourceRefused = (REFUSAL_REASONS as readonly (string | undefined)[]).includes(verdict.reason);
       return refused.length === bad.length && (sourceRefused || bad.some(({ verdict: one }) => one === 'REFUSED'))
         ? 3
         : 1;

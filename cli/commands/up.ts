@@ -9,12 +9,13 @@ import { encodeDocument } from '#core/documents.ts';
 import { type Fleet, fleetServers } from '#core/fleet.ts';
 import { keys, parseExecutionKey } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
+import { printable } from '#core/printable.ts';
 import { publishControlKey } from '#embedded/control-key.ts';
 import { Controller } from '#embedded/controller.ts';
 import type { CommandContext } from '../context.ts';
 import { loadFleetFile } from '../fleet-file.ts';
 import type { CommandOutcome } from '../outcome.ts';
-import { count, printable } from '../show/text.ts';
+import { count } from '../show/text.ts';
 
 /** The controller: runs the fleet's syncs until it is stopped; what is unfinished goes on at the next start. */
 export async function upCommand(

@@ -6,9 +6,10 @@ import {
   type PlannedDestination,
   shortCode,
 } from '#core/plan.ts';
+import { printable } from '#core/printable.ts';
 import { grid } from './grid.ts';
 import type { Labels } from './labels.ts';
-import { bytes, count, enumerate, type Paint, printable, type Tone } from './text.ts';
+import { bytes, count, enumerate, type Paint, type Tone } from './text.ts';
 
 /** The wizard's page of differences: what would be overwritten where, and what is left alone. */
 export function showDifferences(plan: Plan, labels: Labels, paint: Paint): string {
@@ -16,6 +17,7 @@ export function showDifferences(plan: Plan, labels: Labels, paint: Paint): strin
   return [
     paint('strong', 'Synchronization Differences'),
     `Configuration Source  ${labels.of(source.server)}: ${count(source.artifacts, 'file')}, ${bytes(source.bytes)}${sourceLeavings(source)}`,
+    ...leftOutLines(source),
     '',
     ...destinations.slice(0, MOST_SHOWN).flatMap((destination) => [...showDestination(destination, labels, paint), '']),
     ...(destinations.length > MOST_SHOWN
@@ -88,14 +90,29 @@ function leftAlone(destination: { readonly protected: number; readonly unrecogni
   return lines;
 }
 
+function leftOutLines({ leftOut, leftOutNotable }: Plan['source']): string[] {
+  const lines = leftOutNotable.map(
+    ({ kind, path, reason }) =>
+      `  left out  ${printable(path)}  ${LEFT_OUT[kind]}${reason === undefined ? '' : `: ${reason}`}`,
+  );
+  const more = leftOut - leftOutNotable.length;
+  return more > 0 ? [...lines, `  and ${more} more`] : lines;
+}
+
 function sourceLeavings(source: Plan['source']): string {
   const parts = [
     ...(source.protected > 0 ? [`${count(source.protected, 'license or identity file')} left alone`] : []),
-    ...(source.leftOut > 0 ? [`${source.leftOut} left out (unrecognised, links, or names that cannot travel)`] : []),
+    ...(source.leftOut > 0 ? [`${source.leftOut} left out`] : []),
   ];
   return parts.map((part) => `; ${part}`).join('');
 }
 
+const LEFT_OUT: Readonly<Record<Plan['source']['leftOutNotable'][number]['kind'], string>> = {
+  unrecognised: 'no rule of the profile matches',
+  link: 'a link, which is not followed',
+  special: 'no regular file',
+  unnameable: 'a name that cannot travel',
+};
 const COLUMNS = [
   { title: 'class' },
   ...['create', 'update', 'remove', 'keep', 'bytes'].map((title) => ({ title, align: 'right' as const })),

@@ -1,7 +1,8 @@
+import { printable } from '#core/printable.ts';
 import type { AgentStatus } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import { grid } from './grid.ts';
-import { duration, type Paint, printable, time } from './text.ts';
+import { duration, type Paint, time } from './text.ts';
 
 export interface ServerOverview {
   readonly server: ServerId;

@@ -1,5 +1,5 @@
+import { printable } from '#core/printable.ts';
 import type { ServerId } from '#core/server.ts';
-import { printable } from './text.ts';
 
 /** What servers are called on the screen. */
 export interface Labels {

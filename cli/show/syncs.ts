@@ -1,6 +1,7 @@
+import { printable } from '#core/printable.ts';
 import type { PastSync } from '../list-syncs.ts';
 import { grid } from './grid.ts';
-import { enumerate, type Paint, printable, time } from './text.ts';
+import { enumerate, type Paint, time } from './text.ts';
 import { toneOf } from './verdict.ts';
 
 /** Syncs as one table. */

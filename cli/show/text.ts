@@ -7,14 +7,6 @@ export type Paint = (tone: Tone, text: string) => string;
 
 export const plainPaint: Paint = (_tone, text) => text;
 
-/**
- * Text from outside in a form that cannot move the cursor, recolour, reorder or break a line: control, format and
- * separator characters and lone surrogates become \u{…}. The joiners that some scripts need stay.
- */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
-}
-
 export function bytes(amount: number): string {
   return prettyBytes(amount);
 }
@@ -43,5 +35,3 @@ export function duration(milliseconds: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
-
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]|(?![\u200c\u200d])\p{Cf}/gu;

@@ -1,7 +1,8 @@
+import { printable } from '#core/printable.ts';
 import { type DestinationVerdict, endedWell, exitStatus, type SyncVerdict } from '#core/verdict.ts';
 import { grid } from './grid.ts';
 import type { Labels } from './labels.ts';
-import { bytes, count, type Paint, printable, type Tone } from './text.ts';
+import { bytes, count, type Paint, type Tone } from './text.ts';
 
 /** The wizard's last page: the result at each destination, and one last sentence. */
 export function showVerdict(verdict: SyncVerdict, labels: Labels, paint: Paint): string {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseValue } from '#core/documents.ts';
 import { SourceUnavailable } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
-import type { Manifest } from '#core/manifest.ts';
+import type { LeftOut, Manifest } from '#core/manifest.ts';
 import { hasChanges, PLAN_FORMAT, type Plan, planDigest } from '#core/plan.ts';
 import type { InventoryReceipt } from '#core/receipt.ts';
 import { sign } from '#core/signed.ts';
@@ -20,6 +20,8 @@ export interface Planned {
   readonly approvalSeconds: number;
   readonly wave: Wave;
 }
+
+const MOST_LEFT_OUT = 10;
 
 const eventSchema = z.strictObject({ sync: syncIdSchema });
 
@@ -73,6 +75,7 @@ async function makePlan(dependencies: PlanDependencies, request: SyncRequest): P
       bytesUploaded: receipt.bytesUploaded,
       protected: manifest.summary.protected,
       leftOut: leftOut(manifest),
+      leftOutNotable: notableLeftOut(manifest),
     },
     destinations,
   } as const;
@@ -97,6 +100,16 @@ async function readSource(store: Dependencies['store'], request: SyncRequest): P
   const { snapshot } = receipt;
   if (snapshot === undefined) throw new SourceUnavailable(`the source ${source} answered without a snapshot`);
   return { receipt: { ...receipt, snapshot }, manifest: await loadManifest(store, source, receipt) };
+}
+
+/** A name that was left out is something a person should see; which of many matters little. */
+function notableLeftOut({ entries }: Manifest): LeftOut[] {
+  const notable: LeftOut[] = [];
+  for (const entry of entries) {
+    if (entry.kind !== 'artifact' && entry.kind !== 'protected' && entry.kind !== 'folder') notable.push(entry);
+    if (notable.length === MOST_LEFT_OUT) break;
+  }
+  return notable;
 }
 
 function leftOut({ summary }: Manifest): number {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDocument } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
-import { keys } from '#core/keys.ts';
+import { keys, orderId } from '#core/keys.ts';
 import type { Plan } from '#core/plan.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId, SyncRequest } from '#core/sync.ts';
@@ -16,7 +16,7 @@ import {
 } from '#core/verdict.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { wasOrderIssued } from '../issue-order.ts';
-import { createOnce, loadPlan, loadRequest } from '../sync-documents.ts';
+import { createOnce, loadPlan, loadReceipt, loadRequest } from '../sync-documents.ts';
 import { withdrawOrders } from '../withdraw-orders.ts';
 import { judgeDestination, notAttempted } from './judge-destination.ts';
 import { verdictMail } from './verdict-mail.ts';
@@ -46,7 +46,7 @@ export async function writeVerdict(
     format: VERDICT_FORMAT,
     sync,
     verdict: judgeSync(ending, destinations, request.policy.dryRun),
-    ...explain(ending, error, destinations),
+    ...((await findSourceRefusal(store, request)) ?? explain(ending, error, destinations)),
     plan: plan?.digest ?? null,
     mode: request.policy.mode,
     source: plan === undefined ? unknownSource(request) : sourceOf(plan),
@@ -89,6 +89,24 @@ async function tellApprovers(
     await notifier.send(verdictMail(verdict, request.notify));
   } catch (error) {
     log('mail-not-sent', { sync: request.sync, problem: String(error) });
+  }
+}
+
+/** A source that would not take stock says why itself. */
+async function findSourceRefusal(
+  store: Dependencies['store'],
+  { source, sync }: SyncRequest,
+): Promise<{ reason: string; detail: string } | undefined> {
+  try {
+    const receipt = await loadReceipt(store, source, orderId(sync, 'inventory', source));
+    if (receipt?.outcome !== 'REFUSED' || receipt.reason === undefined) return undefined;
+    return {
+      reason: receipt.reason,
+      detail: `the source ${source} could not take stock: ${receipt.detail}`.slice(0, 4000),
+    };
+  } catch (error) {
+    if (error instanceof InvalidDocument) return undefined;
+    throw error;
   }
 }
 

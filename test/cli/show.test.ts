@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { describePlan, showDifferences } from '#cli/show/differences.ts';
 import { folderLabels, serverLabels } from '#cli/show/labels.ts';
-import { enumerate, plainPaint, printable } from '#cli/show/text.ts';
+import { enumerate, plainPaint } from '#cli/show/text.ts';
 import { showVerdict } from '#cli/show/verdict.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
+import { printable } from '#core/printable.ts';
 import type { DestinationVerdict, SyncVerdict } from '#core/verdict.ts';
 import { DESTINATION, digest, plannedChanges, SOURCE, SYNC, samplePlan, server } from '#test/core/samples.ts';
 

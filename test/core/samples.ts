@@ -114,6 +114,7 @@ export function samplePlan(change: Partial<Omit<Plan, 'digest'>> = {}): Plan {
       bytesUploaded: 3,
       protected: 0,
       leftOut: 0,
+      leftOutNotable: [],
     },
     destinations: [plannedChanges(DESTINATION, digest('part'))],
     ...change,

@@ -42,7 +42,7 @@ function planOf(destinations: PlannedDestination[], requestedBy = 'somebody'): P
     expiresAt: TIME,
     requestedBy,
     policy: { mode: 'overwrite', allowShrink: false, dryRun: false, approvals: 1, requesterMayApprove: false },
-    source: { ...source, protected: 0, leftOut: 0 },
+    source: { ...source, protected: 0, leftOut: 0, leftOutNotable: [] },
     destinations,
   };
 }
