@@ -15,13 +15,16 @@ interface LockedPackage {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-const PLATFORM = /(?:^|-)(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32)-([a-z0-9]+)(?:-(.*))?$/;
+const PLATFORM =
+  /(?:^|-)(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32)-([a-z0-9]+)(?:-(.*))?$/;
 
 const file = new URL('../package-lock.json', import.meta.url);
 const lock = JSON.parse(await readFile(file, 'utf8')) as { packages: Record<string, LockedPackage> };
 const missing = Object.entries(lock.packages).flatMap(([dependent, entry]) =>
   Object.entries(entry.optionalDependencies ?? {})
-    .filter(([name]) => !(`node_modules/${name}` in lock.packages) && !(`${dependent}/node_modules/${name}` in lock.packages))
+    .filter(
+      ([name]) => !(`node_modules/${name}` in lock.packages) && !(`${dependent}/node_modules/${name}` in lock.packages),
+    )
     .flatMap(([name, version]) => describe(name, version, entry) ?? []),
 );
 const [root, ...rest] = Object.entries(lock.packages);

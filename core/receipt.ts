@@ -107,8 +107,6 @@ export const enrolmentSchema = z.strictObject({
 });
 
 /** The key that an agent made; created once, so that nobody can quietly take its place. */
-export type Enrolment = z.infer<typeof enrolmentSchema>;
-
 export const CONTROL_KEY_FORMAT = 'lockstep-control-key/1';
 
 export const controlKeySchema = z.strictObject({ format: z.literal(CONTROL_KEY_FORMAT), publicKey: publicKeySchema });

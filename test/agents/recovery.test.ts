@@ -119,20 +119,23 @@ describe('a tree that changes while its new files are fetched', () => {
 });
 
 describe('an agent that was killed in the swap', () => {
-  it.each(STEPS)('after %s changes has every updated file in its place, restores the old state at its next start, and answers the order', async (steps) => {
-    const scene = begin();
-    const planned = await plan(scene);
-    const before = readTree(scene.destination);
-    const order = (await scene.control.orderApply(planned)) as ApplyOrder;
-    await leaveHalfSwapped({ root: scene.destination, order, planned, steps });
-    expect(Object.keys(readTree(scene.destination))).toEqual(expect.arrayContaining(['a.ini', 'b.ini']));
-    scene.control.start(DESTINATION, scene.destination, scene.agent);
-    expect(await scene.control.receipt(order)).toMatchObject({
-      outcome: 'ROLLED_BACK',
-      detail: expect.stringContaining('stopped while it applied'),
-    });
-    expect(readTree(scene.destination)).toEqual(before);
-  });
+  it.each(STEPS)(
+    'after %s changes has every updated file in its place, restores the old state at its next start, and answers the order',
+    async (steps) => {
+      const scene = begin();
+      const planned = await plan(scene);
+      const before = readTree(scene.destination);
+      const order = (await scene.control.orderApply(planned)) as ApplyOrder;
+      await leaveHalfSwapped({ root: scene.destination, order, planned, steps });
+      expect(Object.keys(readTree(scene.destination))).toEqual(expect.arrayContaining(['a.ini', 'b.ini']));
+      scene.control.start(DESTINATION, scene.destination, scene.agent);
+      expect(await scene.control.receipt(order)).toMatchObject({
+        outcome: 'ROLLED_BACK',
+        detail: expect.stringContaining('stopped while it applied'),
+      });
+      expect(readTree(scene.destination)).toEqual(before);
+    },
+  );
 
   it('restores the old state even when it is killed again while it does', async () => {
     const scene = begin();
