@@ -99,6 +99,7 @@ export const statusSchema = z.strictObject({
 
 export type AgentStatus = z.infer<typeof statusSchema>;
 
+/** The key that an agent made; created once, so that nobody can quietly take its place. */
 export const enrolmentSchema = z.strictObject({
   format: z.literal(ENROLMENT_FORMAT),
   server: serverIdSchema,
@@ -106,7 +107,6 @@ export const enrolmentSchema = z.strictObject({
   enrolledAt: z.iso.datetime(),
 });
 
-/** The key that an agent made; created once, so that nobody can quietly take its place. */
 export const CONTROL_KEY_FORMAT = 'lockstep-control-key/1';
 
 export const controlKeySchema = z.strictObject({ format: z.literal(CONTROL_KEY_FORMAT), publicKey: publicKeySchema });
