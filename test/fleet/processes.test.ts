@@ -11,7 +11,7 @@ import { readTree, type Tree } from '#test/support/trees.ts';
 const OLD: Tree = { 'a.cfg': 'old', 'b.cfg': 'same', 'x.lic': 'license of the destination', 'kept.cfg': 'k' };
 const NEW: Tree = { 'a.cfg': 'new', 'b.cfg': 'same', 'c.cfg': 'c', 'x.lic': 'license of the source' };
 
-const IMPATIENT = 'timeouts:\n  offline-seconds: 10\n';
+const IMPATIENT = 'timeouts:\n  offline-seconds: 15\n';
 
 let fleet: ProcessFleet;
 
