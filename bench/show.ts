@@ -1,0 +1,86 @@
+import type { Sample } from './contender.ts';
+import type { Measure } from './ratios.ts';
+import type { CaseResult, GoalResult } from './run-case.ts';
+
+/** Two Markdown tables, columns aligned: what was measured, and how that stands to the goals. */
+export function showResults(cases: readonly CaseResult[]): string {
+  return `${measurements(cases)}\n${goals(cases)}`;
+}
+
+function measurements(cases: readonly CaseResult[]): string {
+  const rows = cases.flatMap(({ name, ours, peers }) => [
+    row(name, '**lockstep**', ours),
+    ...Object.entries(peers).map(([peer, summary]) => row('', peer, summary)),
+  ]);
+  return grid(['case', 'program', 'wall', 'work', 'cpu', 'peak memory', 'up', 'down', 'one link', 'requests'], rows);
+}
+
+function row(name: string, program: string, { cpu, memory, wall, wire, work }: Sample): string[] {
+  const { down, link, requests, up } = wire ?? {};
+  return [
+    name,
+    program,
+    seconds(wall),
+    ...[work, cpu].map((time) => (time === undefined ? '' : seconds(time))),
+    ...[memory, up, down, link].map((size) => (size === undefined ? '' : bytes(size))),
+    requests === undefined ? '' : String(requests),
+  ];
+}
+
+function goals(cases: readonly CaseResult[]): string {
+  const rows = cases.flatMap(({ goals: all, name }) =>
+    all.map((goal, index) => [
+      index === 0 ? name : '',
+      goal.measure,
+      goal.against === undefined ? amount(goal.measure, goal.atMost) : `${goal.atMost} x ${goal.against}`,
+      goal.reached === null ? 'not measured' : reached(goal, goal.reached),
+      goal.reached === null ? '' : goal.reached <= goal.atMost ? 'yes' : '**no**',
+    ]),
+  );
+  return grid(['case', 'measure', 'at most', 'measured', 'reached'], rows);
+}
+
+function reached({ against, measure }: GoalResult, value: number): string {
+  return against === undefined ? amount(measure, value) : `${value.toPrecision(3)} x`;
+}
+
+function amount(measure: Measure, value: number): string {
+  switch (measure) {
+    case 'wall':
+    case 'work':
+    case 'inventory':
+      return seconds(value);
+    case 'memory':
+    case 'bytes':
+    case 'bodies':
+      return bytes(value);
+    case 'requests':
+      return String(value);
+  }
+}
+
+function seconds(value: number): string {
+  return `${value.toFixed(2)} s`;
+}
+
+/** Decimal, so that a number can be compared with what other programs print. */
+export function bytes(value: number): string {
+  if (value < 1000) return `${Math.round(value)} B`;
+  if (value < 1e6) return `${(value / 1e3).toFixed(1)} kB`;
+  return value < 1e8 ? `${(value / 1e6).toFixed(2)} MB` : `${(value / 1e6).toFixed(0)} MB`;
+}
+
+/** Numbers stand to the right: everything but the first two columns. */
+function grid(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = titles.map((title, column) =>
+    Math.max(title.length, ...rows.map((cells) => cells[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(' | ')} |\n`;
+  const ruler = widths.map((width, column) => (column < 2 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [titles, ruler, ...rows].map(line).join('');
+}
+
+function pad(cell: string, width: number, column: number): string {
+  return column < 2 ? cell.padEnd(width) : cell.padStart(width);
+}
