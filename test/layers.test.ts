@@ -40,6 +40,8 @@ const REFUSED: readonly Import[] = [
   ['cli/commands/x.ts', '../../cdk/x.ts'],
   ['cli/commands/x.ts', '#test/x.ts'],
   ['cli/commands/x.ts', '../../demo/x.ts'],
+  ['agents/x.ts', '#bench/x.ts'],
+  ['cli/commands/x.ts', '../../bench/x.ts'],
   ['cdk/x.ts', '#adapters/x.ts'],
   ['cdk/x.ts', '#functions/x.ts'],
   ['cdk/x.ts', '#agents/x.ts'],
