@@ -10,7 +10,9 @@ import type { AgentContext } from './context.ts';
 import { followOrders } from './cycle.ts';
 import { recoverApplies } from './recover.ts';
 import { retryingStore } from './retrying-store.ts';
+import { StatIndex } from './stat-index.ts';
 import { AgentState } from './state.ts';
+import { throttledStore } from './throttled-store.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** One event a call; never a secret. */
@@ -29,10 +31,14 @@ export interface AgentDependencies {
   readonly log: AgentLog;
   readonly pollMilliseconds: number;
   readonly workers: WorkerPool;
+  /** To and from the store; asked again and again, so that it can change at any time. `undefined`: no limit. */
+  readonly bytesPerSecond?: () => number | undefined;
   /** Between two words about an order at work; 2 seconds. */
   readonly progressMilliseconds?: number;
   /** Between two words while idle; 10 seconds. */
   readonly statusMilliseconds?: number;
+  /** Between two scans that read every file again, whatever the stat index says; 24 hours. 0: each does. */
+  readonly fullRehashMilliseconds?: number | undefined;
 }
 
 /**
@@ -75,9 +81,10 @@ async function prepare(agent: AgentDependencies, root: string): Promise<AgentCon
   return {
     ...agent,
     root,
-    store: retryingStore(agent.store, agent.log),
+    store: retryingStore(throttledStore(agent.store, agent.bytesPerSecond), agent.log),
     impatientStore: agent.store,
     state: await AgentState.open(agent.stateFolder),
+    statIndex: new StatIndex({ ...agent, root }),
     profileDigest: profileDigest(agent.profile),
     classify: classifier(agent.profile),
     progressMilliseconds: agent.progressMilliseconds ?? 2000,

@@ -1,5 +1,7 @@
 import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
+import { decodeIndex, type Index } from '#core/chunk-index.ts';
+import type { Sha256 } from '#core/digest.ts';
 import { encodeDocument } from '#core/documents.ts';
 import { InvalidDocument, OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
@@ -48,7 +50,9 @@ export async function applyOrder(applying: Work<ApplyOrder>): Promise<Signed<Rec
       operations: part.operations,
       site,
       manifest: before,
+      snapshotKey: keys.snapshot(part.header.snapshot),
       loadSnapshot: () => fetching.snapshot(part),
+      loadIndex: (digest) => fetching.index(digest),
       onFetched: (bytes) => fetching.count(bytes),
     });
     applying.signal.throwIfAborted();
@@ -91,9 +95,13 @@ async function swap(swapping: Swap): Promise<Signed<Receipt>> {
   }
 }
 
+/** Reads back from the disk what was written; the rest must at least look as it did. */
 async function verify({ before, context, part, progress, startedAt }: Swap): Promise<Manifest> {
+  const touched = new Set<string>(part.operations.map(({ path }) => path));
+  const statIndex = context.statIndex.mistrusting((path) => touched.has(path));
   // The signal may have come meanwhile; what is swapped must be verified all the same.
-  const after = await scanWithProgress({ context, progress, startedAt, signal: new AbortController().signal });
+  const { signal } = new AbortController();
+  const after = await scanWithProgress({ context: { ...context, statIndex }, progress, startedAt, signal });
   progress.enter('verifying');
   if (after.summary.state !== part.header.stateAfter)
     throw new Error('after the swap the files were not those of the plan');
@@ -168,6 +176,10 @@ class Fetching {
 
   snapshot({ header }: PlanPart): Promise<Snapshot> {
     return this.#document(keys.snapshot(header.snapshot), (bytes) => decodeSnapshot(bytes, header.snapshot));
+  }
+
+  index(digest: Sha256): Promise<Index> {
+    return this.#document(keys.index(digest), (bytes) => decodeIndex(bytes, digest));
   }
 
   /** What the plan was made for, to say what has changed; without it the refusal stands all the same. */

@@ -2,6 +2,7 @@ import type { Sha256 } from '#core/digest.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { ArtifactClass } from '#core/profile.ts';
 import type { AgentDependencies } from './agent.ts';
+import type { StatIndex } from './stat-index.ts';
 import type { AgentState } from './state.ts';
 
 /** What every step of the agent may use. */
@@ -11,6 +12,8 @@ export interface AgentContext extends Omit<AgentDependencies, 'progressMilliseco
   /** The same without patience, for what is not worth a wait. */
   readonly impatientStore: ObjectStore;
   readonly state: AgentState;
+  /** What scans of this root need not read again. */
+  readonly statIndex: StatIndex;
   readonly profileDigest: Sha256;
   readonly classify: (path: string) => ArtifactClass;
   readonly progressMilliseconds: number;

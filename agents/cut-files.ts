@@ -1,9 +1,11 @@
 import { createHash, hash } from 'node:crypto';
-import { constants, zstdCompressSync } from 'node:zlib';
+import type { Chunk, Encoding } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
-import type { Encoding } from '#core/snapshot.ts';
-import { createCutter } from './cutter.ts';
+import { encodeChunk } from './code-chunk.ts';
+import { type CuttingBlock, createCuttingBlock } from './cutter.ts';
 import { freeBytes } from './free-bytes.ts';
+import { type CutSizes, cutSizesOf, LONGEST_CHUNK } from './gear.ts';
+import { type KeptChunk, readDictionary } from './kept-chunk.ts';
 import { readFully, readUnchanged } from './read-file.ts';
 
 export interface CutInput {
@@ -13,17 +15,25 @@ export interface CutInput {
 }
 
 export interface OfferedChunk {
+  /** Number of its file in the input. */
+  readonly file: number;
   readonly sha256: Sha256;
   readonly size: number;
 }
 
-export interface EncodedChunk extends OfferedChunk {
+/** The answer to an offered chunk. */
+export type Wish = 'not-wanted' | { readonly bases: readonly KeptChunk[] };
+
+export interface EncodedChunk {
+  readonly sha256: Sha256;
+  readonly size: number;
   /** Encoded bytes. */
   readonly length: number;
   readonly encoding: Encoding;
+  readonly bases: readonly Chunk[];
 }
 
-/** `offer` is answered with one boolean per chunk, whether its content is wanted; `content` holds those, one after the other. */
+/** `offer` is answered with one Wish per chunk; `content` holds those that are wanted, one after the other. */
 export type CutPiece =
   | { readonly kind: 'offer'; readonly chunks: readonly OfferedChunk[] }
   | { readonly kind: 'content'; readonly chunks: readonly EncodedChunk[]; readonly bytes: Uint8Array };
@@ -33,119 +43,113 @@ export type CutFile = { readonly kind: 'cut'; readonly chunks: readonly Sha256[]
 
 /** Runs in a thread, holding no more than a block of bytes. The whole file is hashed again, so that no torn file gets a recipe. */
 export function* cutFiles({ root, files }: CutInput): Generator<CutPiece, CutFile[], unknown> {
-  const block = new Block(spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES));
+  const block = new Block(spareBlocks.pop() ?? createCuttingBlock(BLOCK_BYTES));
   try {
     const results: CutFile[] = [];
-    for (const file of files) results.push(yield* cutFile(block, `${root}/${file.path}`, file.sha256));
+    for (const [number, file] of files.entries()) {
+      results.push(yield* cutFile(block, number, { path: `${root}/${file.path}`, sha256: file.sha256 }));
+    }
     yield* block.flush();
     return results;
   } finally {
-    spareBlocks.push(block.bytes);
+    spareBlocks.push(block.memory);
   }
 }
 
-function* cutFile(block: Block, path: string, expected: Sha256): Generator<CutPiece, CutFile, unknown> {
+function* cutFile(
+  block: Block,
+  number: number,
+  { path, sha256 }: { readonly path: string; readonly sha256: Sha256 },
+): Generator<CutPiece, CutFile, unknown> {
   const chunks: Sha256[] = [];
   const hasher = createHash('sha256');
   const outcome = yield* readUnchanged(path, function* (descriptor, size) {
-    const cutter = createCutter();
+    const sizes = cutSizesOf(size);
     let left = size;
     let isEnd = false;
     while (!isEnd) {
-      if (block.space < Math.min(left, cutter.longest)) yield* block.flush();
+      if (block.space < Math.min(left, LONGEST_CHUNK)) yield* block.flush();
       const fresh = block.fill((target) => readFully(descriptor, target.subarray(0, left)));
       hasher.update(fresh);
       left -= fresh.length;
       isEnd = left === 0 || fresh.length === 0;
-      for (;;) {
-        const length = block.uncut.length === 0 ? 0 : cutter.next(block.uncut, isEnd);
-        if (length === 0) break;
-        chunks.push(block.cut(length));
+      for (let chunk = block.cut(number, sizes, isEnd); chunk !== undefined; chunk = block.cut(number, sizes, isEnd)) {
+        chunks.push(chunk);
       }
     }
   });
-  const isSame = outcome.kind === 'read' && hasher.digest('hex') === expected;
+  const isSame = outcome.kind === 'read' && hasher.digest('hex') === sha256;
   return isSame ? { kind: 'cut', chunks } : { kind: 'changed' };
 }
 
 /** Bytes that were read: first those in chunks, then those not cut yet, then space. */
 class Block {
-  readonly bytes: Buffer;
+  readonly memory: CuttingBlock;
   #chunks: (OfferedChunk & { readonly start: number })[] = [];
   #cutEnd = 0;
   #end = 0;
 
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
+  constructor(memory: CuttingBlock) {
+    this.memory = memory;
   }
 
   get space(): number {
     return BLOCK_BYTES - this.#end;
   }
 
-  get uncut(): Uint8Array {
-    return this.bytes.subarray(this.#cutEnd, this.#end);
-  }
-
   fill(read: (target: Uint8Array) => number): Uint8Array {
     const start = this.#end;
-    this.#end += read(this.bytes.subarray(start));
-    return this.bytes.subarray(start, this.#end);
+    this.#end += read(this.memory.bytes.subarray(start));
+    return this.memory.bytes.subarray(start, this.#end);
   }
 
-  cut(length: number): Sha256 {
+  /** The next chunk; `undefined` when more bytes are needed, or there are none. */
+  cut(file: number, sizes: CutSizes, isEnd: boolean): Sha256 | undefined {
     const start = this.#cutEnd;
-    this.#cutEnd += length;
-    const sha256 = hash('sha256', this.bytes.subarray(start, this.#cutEnd), 'hex') as Sha256;
-    this.#chunks.push({ sha256, size: length, start });
+    const size = this.memory.cut({ start, end: this.#end, isEnd }, sizes);
+    if (size === 0) return undefined;
+    this.#cutEnd += size;
+    const sha256 = hash('sha256', this.memory.bytes.subarray(start, this.#cutEnd), 'hex') as Sha256;
+    this.#chunks.push({ file, sha256, size, start });
     return sha256;
   }
 
   /** Hands out the chunks and keeps only what is not cut yet. */
   *flush(): Generator<CutPiece, void, unknown> {
     if (this.#chunks.length > 0) {
-      const wanted = (yield {
-        kind: 'offer',
-        chunks: this.#chunks.map(({ sha256, size }) => ({ sha256, size })),
-      }) as boolean[];
-      const content = this.#encode(this.#chunks.filter((_, index) => wanted[index] === true));
+      const offer = this.#chunks.map(({ file, sha256, size }) => ({ file, sha256, size }));
+      const wishes = (yield { kind: 'offer', chunks: offer }) as Wish[];
+      const content = this.#encode(wishes);
       if (content.chunks.length > 0) yield content;
     }
-    this.bytes.copyWithin(0, this.#cutEnd, this.#end);
+    this.memory.bytes.copyWithin(0, this.#cutEnd, this.#end);
     this.#end -= this.#cutEnd;
     this.#cutEnd = 0;
     this.#chunks = [];
   }
 
-  #encode(wanted: readonly (OfferedChunk & { readonly start: number })[]): Extract<CutPiece, { kind: 'content' }> {
-    const encoded = wanted.map(({ sha256, size, start }) => {
-      const raw = this.bytes.subarray(start, start + size);
-      const packed = size < WORTH_PACKING ? raw : zstdCompressSync(raw, { ...ZSTD, chunkSize: size + FRAME_BYTES });
-      const helps = packed.length < size * HELPS;
-      const bytes = helps ? packed : raw;
-      return {
-        bytes,
-        spent: packed === raw ? undefined : packed,
-        chunk: { sha256, size, length: bytes.length, encoding: helps ? ('zstd' as const) : ('raw' as const) },
-      };
+  #encode(wishes: readonly Wish[]): Extract<CutPiece, { kind: 'content' }> {
+    const encoded = this.#chunks.flatMap(({ sha256, size, start }, index) => {
+      const wish = wishes[index];
+      if (wish === undefined || wish === 'not-wanted') return [];
+      const dictionary = readDictionary(wish.bases);
+      const raw = this.memory.bytes.subarray(start, start + size);
+      const { bytes, encoding } = encodeChunk(raw, dictionary?.bytes);
+      if (dictionary !== undefined) freeBytes(dictionary.bytes);
+      const bases = encoding === 'zstd-dict' ? (dictionary?.bases ?? []) : [];
+      return [{ bytes, isOwn: bytes !== raw, chunk: { sha256, size, length: bytes.length, encoding, bases } }];
     });
     const bytes = new Uint8Array(encoded.reduce((sum, one) => sum + one.bytes.length, 0));
     let offset = 0;
     for (const one of encoded) {
       bytes.set(one.bytes, offset);
       offset += one.bytes.length;
+      if (one.isOwn) freeBytes(one.bytes);
     }
-    for (const { spent } of encoded) if (spent !== undefined) freeBytes(spent);
     return { kind: 'content', chunks: encoded.map(({ chunk }) => chunk), bytes };
   }
 }
 
-const BLOCK_BYTES = 8 * 1024 * 1024;
-const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
-/** More than zstd adds to what it cannot make smaller: the output fits at the first try. */
-const FRAME_BYTES = 4096;
+const BLOCK_BYTES = 2 * 1024 * 1024;
 /** One per task at work; kept for the next. */
-const spareBlocks: Buffer[] = [];
-/** Below this a frame's own bytes eat the gain. */
-const WORTH_PACKING = 128;
-const HELPS = 0.97;
+const spareBlocks: CuttingBlock[] = [];

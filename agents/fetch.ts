@@ -1,113 +1,224 @@
+import type { Chunk, Recipe } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import type { Chunk, Recipe } from '#core/snapshot.ts';
+import type { FilePiece } from './file-piece.ts';
+import { findEntry } from './find-entry.ts';
 import { ownsMemory } from './free-bytes.ts';
 import { eachInParallel } from './in-parallel.ts';
-import type { PlacedChunk } from './unpack-chunks.ts';
+import { planRanges, type Range } from './plan-ranges.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface FetchRequest {
   readonly store: ObjectStore;
   readonly workers: WorkerPool;
-  /** Each into a file of its own, which is made. */
+  /** Each into a file of its own, which is made, or completed where an interrupted run has begun it. */
   readonly files: readonly { readonly path: string; readonly recipe: Recipe }[];
+  /** The object that says that everything is in the store; where it is gone, the source uploads anew what is missing. */
+  readonly snapshotKey: string;
+  /** A file for chunks that are only needed to decode others. */
+  readonly scratch: string;
+  /** Chunks that this server has. */
+  readonly own: ReadonlyMap<Sha256, FilePiece>;
+  /** Of a range that is fetched with one call, at most; asked anew for each. */
+  readonly rangeBytes: () => number;
   readonly signal: AbortSignal;
   readonly onProgress: (bytes: { readonly fetched: number; readonly written: number }) => void;
 }
 
 /**
- * Writes content from the packs: each chunk is fetched once, neighbours with one call, and verified before it is
- * written. Throws OrderRefused UNREADABLE when the store does not hold what the snapshot says.
+ * Writes content: what is staged already stays, what this server has is copied, and the rest is fetched, each chunk
+ * once and neighbours with one call. Every chunk is verified before it is written. Throws OrderRefused: UNREADABLE when
+ * the store does not hold what the snapshot says, STALE_PLAN when a file of this server changed meanwhile.
  */
 export async function fetchContents(request: FetchRequest): Promise<void> {
-  const { onProgress, signal, store, workers } = request;
-  await eachInParallel(findRanges(request.files), PARALLEL, async ({ pack, offset, length, chunks }) => {
-    signal.throwIfAborted();
-    const stored = await store.getRange(keys.pack(pack), { offset, length }, { signal });
-    if (stored === undefined) throw damaged(pack, 'it is missing');
-    const fetched = stored.length;
-    const bytes = ownsMemory(stored) ? stored : new Uint8Array(stored);
-    const outcome = await workers.run('unpack', { bytes, chunks }, { signal, transfer: [bytes.buffer] });
-    if (outcome.kind === 'damaged') throw damaged(pack, outcome.problem);
-    onProgress({ fetched, written: chunks.reduce((sum, { places, size }) => sum + size * places.length, 0) });
-  });
-}
-
-interface Range {
-  readonly pack: Sha256;
-  readonly offset: number;
-  readonly length: number;
-  readonly chunks: readonly PlacedChunk[];
-}
-
-function* findRanges(files: FetchRequest['files']): Generator<Range> {
-  for (const [pack, wanted] of findWanted(files)) {
-    const sorted = [...wanted.values()].sort((a, b) => a.chunk.offset - b.chunk.offset);
-    let open: Wanted[] = [];
-    let end = 0;
-    for (const one of sorted) {
-      const [first] = open;
-      const reach = one.chunk.offset + one.chunk.length;
-      const isNear =
-        first !== undefined && one.chunk.offset - end <= GAP_BYTES && reach - first.chunk.offset <= RANGE_BYTES;
-      if (!isNear && open.length > 0) {
-        yield toRange(pack, open);
-        open = [];
-      }
-      end = open.length === 0 ? reach : Math.max(end, reach);
-      open.push(one);
-    }
-    if (open.length > 0) yield toRange(pack, open);
+  const needs = findNeeds(request);
+  const spare = findSpare(request, needs);
+  const here = new Map(request.own);
+  await keepStaged(request, { needs, spare, here });
+  await copyOwn(request, needs, here);
+  for (;;) {
+    const left = leftOf({ needs, spare, here });
+    if (left.length === 0) return;
+    // Those that wait for a base come in the next round.
+    const ready = left.filter(({ chunk }) => basesOf(chunk).every(({ sha256 }) => here.has(sha256)));
+    const ranges = planRanges(ready, request.rangeBytes);
+    await eachInParallel(ranges, PARALLEL, (range) => fetchRange(request, range, here));
+    for (const { chunk, places } of ready) for (const place of places) here.set(chunk.sha256, pieceAt(chunk, place));
   }
 }
 
-interface Wanted {
-  readonly chunk: Chunk;
-  readonly places: { readonly path: string; readonly position: number }[];
+interface Placement {
+  readonly path: string;
+  readonly position: number;
 }
 
-/** By pack, then by where a chunk lies in it. */
-function findWanted(files: FetchRequest['files']): Map<Sha256, Map<string, Wanted>> {
-  const packs = new Map<Sha256, Map<string, Wanted>>();
+/** A chunk, and where it is still to be written. */
+interface Need {
+  readonly chunk: Chunk;
+  readonly places: Placement[];
+}
+
+type Needs = ReadonlyMap<Sha256, Need>;
+
+/** The chunks of the files, at every place where they belong. */
+function findNeeds({ files }: FetchRequest): Needs {
+  const needs = new Map<Sha256, Need>();
   for (const { path, recipe } of files) {
     let position = 0;
     for (const chunk of recipe.chunks) {
-      const pack = packs.get(chunk.pack) ?? new Map<string, Wanted>();
-      packs.set(chunk.pack, pack);
-      const key = `${chunk.offset} ${chunk.length} ${chunk.sha256}`;
-      const wanted = pack.get(key) ?? { chunk, places: [] };
-      pack.set(key, wanted);
-      wanted.places.push({ path, position });
+      const need = needs.get(chunk.sha256) ?? { chunk, places: [] };
+      needs.set(chunk.sha256, need);
+      need.places.push({ path, position });
       position += chunk.size;
     }
   }
-  return packs;
+  return needs;
 }
 
-function toRange(pack: Sha256, wanted: readonly Wanted[]): Range {
-  const offset = wanted[0]?.chunk.offset ?? 0;
-  const end = Math.max(...wanted.map(({ chunk }) => chunk.offset + chunk.length));
-  const chunks = wanted.map(({ chunk: { encoding, length, offset: start, sha256, size }, places }) => ({
-    at: start - offset,
-    encoding,
-    length,
+/** Bases that are in none of the files. The same layout at every attempt, so that a restart finds what is there. */
+function findSpare({ files, scratch }: FetchRequest, needs: Needs): Needs {
+  const bases = new Map<Sha256, Chunk>();
+  const collect = (chunk: Chunk): void => {
+    for (const base of basesOf(chunk)) {
+      if (!needs.has(base.sha256)) bases.set(base.sha256, base);
+      collect(base);
+    }
+  };
+  for (const { recipe } of files) recipe.chunks.forEach(collect);
+  let position = 0;
+  const spare = new Map<Sha256, Need>();
+  for (const chunk of [...bases.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1))) {
+    spare.set(chunk.sha256, { chunk, places: [{ path: scratch, position }] });
+    position += chunk.size;
+  }
+  return spare;
+}
+
+interface Stock {
+  readonly needs: Needs;
+  readonly spare: Needs;
+  /** What this server has by now, and where. */
+  readonly here: Map<Sha256, FilePiece>;
+}
+
+/** What an interrupted run has written: found by its digest, so that no record of it can be wrong. */
+async function keepStaged(request: FetchRequest, { here, needs, spare }: Stock): Promise<void> {
+  const paths = [...request.files.map(({ path }) => path), request.scratch];
+  const staged = new Set(paths.filter((path) => findEntry(path) !== undefined));
+  if (staged.size === 0) return;
+  const pieces = [...needs.values(), ...spare.values()].flatMap(({ chunk, places }) =>
+    places.filter(({ path }) => staged.has(path)).map((place) => pieceAt(chunk, place)),
+  );
+  await eachInParallel(batches(pieces), PARALLEL, async (batch) => {
+    const good = await request.workers.run('check', { pieces: batch }, { signal: request.signal });
+    let written = 0;
+    for (const [index, piece] of batch.entries()) {
+      if (good[index] !== true) continue;
+      here.set(piece.sha256, piece);
+      const places = needs.get(piece.sha256)?.places ?? [];
+      const done = places.findIndex(({ path, position }) => path === piece.path && position === piece.position);
+      if (done === -1) continue;
+      places.splice(done, 1);
+      written += piece.size;
+    }
+    request.onProgress({ fetched: 0, written });
+  });
+}
+
+async function copyOwn(request: FetchRequest, needs: Needs, here: Map<Sha256, FilePiece>): Promise<void> {
+  const copies = [...needs.values()].flatMap(({ chunk, places }) => {
+    const from = here.get(chunk.sha256);
+    return from === undefined || places.length === 0 ? [] : [{ from, places, size: chunk.size }];
+  });
+  await eachInParallel(batches(copies), PARALLEL, async (chunks) => {
+    const lost = await request.workers.run('copy', { chunks }, { signal: request.signal });
+    for (const sha256 of lost) here.delete(sha256);
+    const written = chunks.filter(({ from }) => here.has(from.sha256));
+    request.onProgress({
+      fetched: 0,
+      written: written.reduce((sum, { places, size }) => sum + size * places.length, 0),
+    });
+  });
+}
+
+/** What has to come from the store, with the bases that it cannot be decoded without. */
+function leftOf({ here, needs, spare }: Stock): Need[] {
+  const left = new Map<Sha256, Need>();
+  const add = (chunk: Chunk): void => {
+    if (here.has(chunk.sha256) || left.has(chunk.sha256)) return;
+    const need = needs.get(chunk.sha256) ?? spare.get(chunk.sha256);
+    if (need !== undefined) left.set(chunk.sha256, need);
+    basesOf(chunk).forEach(add);
+  };
+  for (const { chunk } of needs.values()) add(chunk);
+  return [...left.values()];
+}
+
+async function fetchRange(
+  { onProgress, signal, snapshotKey, store, workers }: FetchRequest,
+  { length, offset, pack, wanted }: Range<Need>,
+  here: ReadonlyMap<Sha256, FilePiece>,
+): Promise<void> {
+  signal.throwIfAborted();
+  const stored = await store.getRange(keys.pack(pack), { offset, length }, { signal });
+  if (stored === undefined) throw damaged(pack, snapshotKey, 'it is missing');
+  const fetched = stored.length;
+  const bytes = ownsMemory(stored) ? stored : new Uint8Array(stored);
+  const chunks = wanted.map(({ chunk, places }) => ({
+    at: chunk.offset - offset,
+    encoding: chunk.encoding,
+    length: chunk.length,
+    sha256: chunk.sha256,
+    size: chunk.size,
+    bases: basesOf(chunk).flatMap(({ sha256 }) => here.get(sha256) ?? []),
     places,
-    sha256,
-    size,
   }));
-  return { pack, offset, length: end - offset, chunks };
+  const outcome = await workers.run('unpack', { bytes, chunks }, { signal, transfer: [bytes.buffer] });
+  switch (outcome.kind) {
+    case 'written':
+      onProgress({ fetched, written: wanted.reduce((sum, { chunk, places }) => sum + chunk.size * places.length, 0) });
+      return;
+    case 'damaged':
+      throw damaged(pack, snapshotKey, outcome.problem);
+    case 'changed':
+      throw new OrderRefused(
+        'STALE_PLAN',
+        `${JSON.stringify(outcome.path)} has changed while the new files were fetched; start a new sync`,
+      );
+  }
 }
 
-function damaged(pack: Sha256, problem: string): OrderRefused {
+function basesOf(chunk: Chunk): readonly Chunk[] {
+  return chunk.encoding === 'zstd-dict' ? chunk.bases : [];
+}
+
+function pieceAt({ sha256, size }: Chunk, { path, position }: Placement): FilePiece {
+  return { path, position, sha256, size };
+}
+
+function* batches<T extends { readonly size: number }>(items: readonly T[]): Generator<T[]> {
+  let batch: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    batch.push(item);
+    bytes += item.size;
+    if (bytes < BATCH_BYTES && batch.length < BATCH_ITEMS) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function damaged(pack: Sha256, snapshotKey: string, problem: string): OrderRefused {
   return new OrderRefused(
     'UNREADABLE',
-    `the store's object ${keys.pack(pack)} is damaged: ${problem}; remove it from the store, then start a new sync`,
+    `the store's object ${keys.pack(pack)} is damaged: ${problem}; remove it and ${snapshotKey} from the store, then start a new sync: the source uploads them again`,
   );
 }
 
 const PARALLEL = 4;
-const RANGE_BYTES = 8 * 1024 * 1024;
-/** Fetching a gap costs less than another call. */
-const GAP_BYTES = 32 * 1024;
+const BATCH_BYTES = 16 * 1024 * 1024;
+const BATCH_ITEMS = 1024;

@@ -1,15 +1,23 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { cutFiles } from './cut-files.ts';
+import { checkPieces } from './file-piece.ts';
 import { hashFiles } from './hash-files.ts';
 import { sealFiles } from './seal-files.ts';
-import { unpackChunks } from './unpack-chunks.ts';
+import { copyChunks, unpackChunks } from './unpack-chunks.ts';
 import { type FromPool, type FromWorker, WORKER_MARK } from './worker-messages.ts';
 
 /**
  * The work that runs in threads. Each task is a generator: what it yields goes to the main thread, which
  * answers when it is ready for more, so that a slow store holds back a fast disk.
  */
-const TASKS = { cut: cutFiles, hash: hashFiles, seal: sealFiles, unpack: unpackChunks } as const;
+const TASKS = {
+  check: checkPieces,
+  copy: copyChunks,
+  cut: cutFiles,
+  hash: hashFiles,
+  seal: sealFiles,
+  unpack: unpackChunks,
+} as const;
 
 export type Tasks = typeof TASKS;
 

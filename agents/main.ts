@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
@@ -15,6 +16,7 @@ import { examine } from './doctor.ts';
 import { enrolAgent, openAgentSigner } from './enrol.ts';
 import { scan } from './scan.ts';
 import { showScan, summariseScan } from './scan-report.ts';
+import { StatIndex } from './stat-index.ts';
 import { AGENT_VERSION } from './version.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -67,8 +69,11 @@ function describeRun(program: Command): void {
     .addOption(
       new Option('--poll <seconds>', 'seconds between two looks for an order').default(5).argParser(positiveNumber),
     )
+    .option('--full', 'read every file at every scan, also where nothing shows that it has changed')
     .addHelpText('after', examples('lockstep-agent run', 'lockstep-agent run --state /var/lib/lockstep-agent --poll 2'))
-    .action(async ({ poll, state }: { poll: number; state: string }) => run(resolve(state), poll * 1000));
+    .action(async ({ full, poll, state }: { full?: boolean; poll: number; state: string }) =>
+      run(resolve(state), poll * 1000, full === true),
+    );
 }
 
 function describeScan(program: Command): void {
@@ -77,6 +82,8 @@ function describeScan(program: Command): void {
     .description('Shows how a profile sorts the files of a folder. Changes nothing and sends nothing.')
     .requiredOption('--root <folder>', 'the folder')
     .option('--profile <name>', 'a name in profiles/, or the path of a profile file', 'generic')
+    .option('--state <folder>', 'remember here what was hashed; the next time only what has changed is read')
+    .option('--full', 'read every file, whatever is remembered')
     .option('--json', 'one JSON document, with every file that is left out')
     .addHelpText(
       'after',
@@ -85,15 +92,31 @@ function describeScan(program: Command): void {
         'lockstep-agent scan --root . --json',
       ),
     )
-    .action(async (options: { root: string; profile: string; json?: boolean }) => {
+    .action(async (options: ScanOptions) => {
       const [root, profile] = [await findRoot(options.root), await loadProfile(options.profile)];
       const workers = new WorkerPool();
-      const manifest = await scan({ root, profile, workers });
+      const manifest = await scan({ root, profile, workers, statIndex: await openIndex(root, options) });
       await workers.close();
       const report = summariseScan(manifest);
       const json = { root, name: profile.name, version: profile.version, ...manifest.summary, ...report };
       process.stdout.write(options.json === true ? `${JSON.stringify(json)}\n` : showScan(report));
     });
+}
+
+interface ScanOptions {
+  readonly root: string;
+  readonly profile: string;
+  readonly state?: string;
+  readonly full?: boolean;
+  readonly json?: boolean;
+}
+
+async function openIndex(root: string, { full, state }: ScanOptions): Promise<StatIndex | undefined> {
+  if (state === undefined) return undefined;
+  const stateFolder = resolve(state);
+  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  const fullRehashMilliseconds = full === true ? 0 : undefined;
+  return new StatIndex({ stateFolder, root, now: () => new Date(), log: writeLog, fullRehashMilliseconds });
 }
 
 function describeEnroll(program: Command): void {
@@ -164,7 +187,7 @@ async function enroll(options: EnrollOptions): Promise<void> {
   process.stdout.write(`Start it with: lockstep-agent run --state ${stateFolder}\n`);
 }
 
-async function run(stateFolder: string, pollMilliseconds: number): Promise<void> {
+async function run(stateFolder: string, pollMilliseconds: number, isFull: boolean): Promise<void> {
   const file = await readAgentFile(stateFolder);
   if (file === undefined)
     throw new BadInput(`there is no agent.json in ${stateFolder}: enrol this server first, with lockstep-agent enroll`);
@@ -176,6 +199,7 @@ async function run(stateFolder: string, pollMilliseconds: number): Promise<void>
     store: await openStore(file.store),
     profile: await loadProfile(file.profile),
     signer: await openAgentSigner(stateFolder),
+    fullRehashMilliseconds: isFull ? 0 : undefined,
   };
   try {
     await runAgent(

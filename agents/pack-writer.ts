@@ -1,8 +1,8 @@
+import type { Chunk } from '#core/chunk-index.ts';
 import { type Sha256, sha256 } from '#core/digest.ts';
 import { StorePrecondition } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import type { Chunk } from '#core/snapshot.ts';
 import type { EncodedChunk } from './cut-files.ts';
 import { freeBytes } from './free-bytes.ts';
 
@@ -22,20 +22,27 @@ export async function createOnce(
   }
 }
 
+export interface PackEvents {
+  /** A chunk has its place, in a pack that may still be on its way. */
+  readonly placed: (chunk: Chunk) => void;
+  /** A pack is in the store. The bytes are lent until the promise settles. */
+  readonly uploaded: (pack: Sha256, bytes: Uint8Array, chunks: readonly Chunk[]) => Promise<void>;
+}
+
 /** Fills packs with chunks and uploads them, a few at a time; `add` waits while too many are on their way. */
 export class PackWriter {
   readonly #store: ObjectStore;
   readonly #signal: AbortSignal | undefined;
   readonly #uploads = new Set<Promise<void>>();
-  readonly #placed: (chunk: Chunk) => void;
+  readonly #events: PackEvents;
   readonly #spare: Buffer[] = [];
   #open: OpenPack | undefined;
   #failure: { readonly error: unknown } | undefined;
   #bytesUploaded = 0;
 
-  constructor(store: ObjectStore, placed: (chunk: Chunk) => void, signal: AbortSignal | undefined) {
+  constructor(store: ObjectStore, events: PackEvents, signal: AbortSignal | undefined) {
     this.#store = store;
-    this.#placed = placed;
+    this.#events = events;
     this.#signal = signal;
   }
 
@@ -74,8 +81,9 @@ export class PackWriter {
     this.#open = undefined;
     const pack = bytes.subarray(0, used);
     const digest = sha256(pack);
-    this.#place(digest, chunks);
-    const upload: Promise<void> = this.#upload(digest, pack).finally(() => {
+    const placed = placeIn(digest, chunks);
+    for (const chunk of placed) this.#events.placed(chunk);
+    const upload: Promise<void> = this.#upload(digest, pack, placed).finally(() => {
       this.#uploads.delete(upload);
       this.#spare.push(bytes);
     });
@@ -84,18 +92,11 @@ export class PackWriter {
     this.#assertWell();
   }
 
-  #place(pack: Sha256, chunks: readonly EncodedChunk[]): void {
-    let offset = 0;
-    for (const chunk of chunks) {
-      this.#placed({ pack, offset, ...chunk });
-      offset += chunk.length;
-    }
-  }
-
-  async #upload(digest: Sha256, pack: Uint8Array): Promise<void> {
+  async #upload(digest: Sha256, pack: Uint8Array, chunks: readonly Chunk[]): Promise<void> {
     try {
       const written = await createOnce(this.#store, keys.pack(digest), pack, this.#signal);
       this.#bytesUploaded += written;
+      await this.#events.uploaded(digest, pack, chunks);
     } catch (error) {
       this.#failure ??= { error };
     }
@@ -106,6 +107,15 @@ export class PackWriter {
   }
 }
 
+function placeIn(pack: Sha256, chunks: readonly EncodedChunk[]): Chunk[] {
+  let offset = 0;
+  return chunks.map(({ bases, encoding, length, sha256: digest, size }) => {
+    const place = { pack, offset, length, size, sha256: digest };
+    offset += length;
+    return encoding === 'zstd-dict' ? { ...place, encoding, bases } : { ...place, encoding };
+  });
+}
+
 interface OpenPack {
   readonly bytes: Buffer;
   readonly chunks: EncodedChunk[];
@@ -113,4 +123,4 @@ interface OpenPack {
 }
 
 const PACK_BYTES = 8 * 1024 * 1024;
-const UPLOADS = 4;
+const UPLOADS = 2;

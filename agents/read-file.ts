@@ -56,7 +56,7 @@ export function readFully(descriptor: number, target: Uint8Array): number {
 }
 
 /** Leaves the access time alone where the system lets us; never waits on a FIFO that took the file's place. */
-function openQuietly(path: string): number {
+export function openQuietly(path: string): number {
   try {
     return openSync(path, READ_FLAGS | (constants.O_NOATIME ?? 0));
   } catch (error) {

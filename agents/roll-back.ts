@@ -40,7 +40,9 @@ async function tryUndo(
     // No commit any more, even if the rest of this is cut short.
     await rm(activation.work.receipt, { force: true });
     await undo(activation);
-    const manifest = await scan({ ...context, root: activation.root });
+    const touched = new Set<string>(activation.journal.operations.map(({ path }) => path));
+    const statIndex = context.statIndex.mistrusting((path) => touched.has(path));
+    const manifest = await scan({ ...context, root: activation.root, statIndex });
     const lost = findLost(activation, manifest);
     if (lost !== undefined) return { problem: `${JSON.stringify(lost)} is not what it was` };
     const { protectedState, state } = activation.journal.header.before;

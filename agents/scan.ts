@@ -1,8 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { createManifest, type Manifest, type ManifestEntry } from '#core/manifest.ts';
 import { classifier, isProtectedClass, type Profile, profileDigest } from '#core/profile.ts';
+import { STAMP_FIELDS, writeStamp } from './file-stats.ts';
 import type { HashedFile } from './hash-files.ts';
+import type { StatIndex } from './stat-index.ts';
 import { type FoundFile, TreeChanged, walk } from './walk.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -11,6 +14,8 @@ export interface ScanRequest {
   readonly root: string;
   readonly profile: Profile;
   readonly workers: WorkerPool;
+  /** Saves the reading of files that have not changed; without it every file is read. */
+  readonly statIndex?: StatIndex | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: Amount, total: Amount) => void) | undefined;
 }
@@ -21,8 +26,8 @@ export interface Amount {
 }
 
 /**
- * What the folder holds, every file that counts hashed; writes nothing. A tree that changes meanwhile is looked at
- * again, a few times. Throws OrderRefused UNREADABLE.
+ * What the folder holds, every file that counts hashed; writes nothing there. Protected files are read in any case. A
+ * tree that changes meanwhile is looked at again, a few times. Throws OrderRefused UNREADABLE.
  */
 export async function scan(request: ScanRequest): Promise<Manifest> {
   for (let attempt = 1; ; attempt++) {
@@ -43,12 +48,26 @@ export async function scan(request: ScanRequest): Promise<Manifest> {
 
 async function scanOnce(request: ScanRequest): Promise<ManifestEntry[]> {
   const entries: ManifestEntry[] = [];
-  const hashing = new Hashing(request, (file, hashed) => entries.push(entryOf(request.root, file, hashed)));
+  const memory = await request.statIndex?.beginScan();
+  const take = (file: FoundFile, sha256: Sha256) => {
+    entries.push(entryOf(file, sha256));
+    if (!isProtectedClass(file.class)) memory?.add(file, sha256);
+  };
+  const hashing = new Hashing(request, take);
   let seen = 0;
   try {
     for (const found of walk(request.root, classifier(request.profile))) {
-      if (found.kind === 'file') hashing.add(found);
-      else entries.push(found);
+      if (found.kind !== 'file') {
+        entries.push(found);
+      } else {
+        const known = isProtectedClass(found.class) ? undefined : memory?.find(found);
+        if (known === undefined) {
+          hashing.add(found);
+        } else {
+          hashing.skip(found);
+          take(found, known);
+        }
+      }
       if (++seen % PAUSE_EVERY === 0) await setImmediate();
       request.signal?.throwIfAborted();
     }
@@ -56,30 +75,42 @@ async function scanOnce(request: ScanRequest): Promise<ManifestEntry[]> {
     await hashing.finish();
   }
   hashing.assertWell();
+  await memory?.keep();
   return entries;
 }
 
 /** Hands files to the threads in batches while the walk goes on. */
 class Hashing {
   readonly #request: ScanRequest;
-  readonly #take: (file: FoundFile, hashed: HashedFile) => void;
+  readonly #take: (file: FoundFile, sha256: Sha256) => void;
   readonly #running: Promise<void>[] = [];
   #batch: FoundFile[] = [];
   #batchBytes = 0;
-  #total = { files: 0, bytes: 0 };
-  #done = { files: 0, bytes: 0 };
+  readonly #total = { files: 0, bytes: 0 };
+  readonly #done = { files: 0, bytes: 0 };
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(request: ScanRequest, take: (file: FoundFile, hashed: HashedFile) => void) {
+  constructor(request: ScanRequest, take: (file: FoundFile, sha256: Sha256) => void) {
     this.#request = request;
     this.#take = take;
   }
 
   add(file: FoundFile): void {
+    const size = Number(file.stats.size);
     this.#batch.push(file);
-    this.#batchBytes += file.size;
-    this.#total = { files: this.#total.files + 1, bytes: this.#total.bytes + file.size };
+    this.#batchBytes += size;
+    this.#total.files++;
+    this.#total.bytes += size;
     if (this.#batch.length >= BATCH_FILES || this.#batchBytes >= BATCH_BYTES) this.#send();
+  }
+
+  /** Counts a file whose digest is known. */
+  skip(file: FoundFile): void {
+    const size = Number(file.stats.size);
+    this.#total.files++;
+    this.#total.bytes += size;
+    this.#done.files++;
+    this.#done.bytes += size;
   }
 
   async finish(): Promise<void> {
@@ -111,30 +142,55 @@ class Hashing {
       early += bytes;
       this.#report(0, bytes);
     };
-    const hashed = await workers.run('hash', { root, paths: batch.map(({ path }) => path) }, { signal, onPiece });
-    for (const [index, file] of batch.entries()) this.#take(file, hashed[index] ?? { kind: 'gone' });
-    this.#report(batch.length, batch.reduce((sum, { size }) => sum + size, 0) - early);
+    const paths = batch.map(({ path }) => path);
+    const hashed = await workers.run('hash', { root, paths, stamps: stampsOf(batch) }, { signal, onPiece });
+    for (const [index, file] of batch.entries()) this.#takeHashed(file, hashed[index] ?? { kind: 'gone' });
+    this.#report(batch.length, batch.reduce((sum, { stats }) => sum + Number(stats.size), 0) - early);
+  }
+
+  #takeHashed(file: FoundFile, hashed: HashedFile): void {
+    if (typeof hashed === 'string') {
+      this.#take(file, hashed);
+      return;
+    }
+    switch (hashed.kind) {
+      case 'hashed':
+        this.#take({ ...file, stats: hashed.stats }, hashed.sha256);
+        return;
+      case 'changed':
+      case 'gone':
+        throw new TreeChanged(file.path);
+      case 'unreadable':
+        throw new OrderRefused(
+          'UNREADABLE',
+          `${JSON.stringify(file.path)} in ${this.#request.root} cannot be read: ${hashed.problem}`,
+        );
+    }
   }
 
   #report(files: number, bytes: number): void {
-    this.#done = { files: this.#done.files + files, bytes: this.#done.bytes + bytes };
-    this.#request.onProgress?.(this.#done, this.#total);
+    this.#done.files += files;
+    this.#done.bytes += bytes;
+    this.#request.onProgress?.({ ...this.#done }, { ...this.#total });
   }
 }
 
-function entryOf(root: string, file: FoundFile, hashed: HashedFile): ManifestEntry {
-  switch (hashed.kind) {
-    case 'hashed': {
-      const { mode, mtime, sha256, size } = hashed;
-      const kind = isProtectedClass(file.class) ? 'protected' : 'artifact';
-      return { kind, class: file.class, mode, mtime, path: file.path, sha256, size };
-    }
-    case 'changed':
-    case 'gone':
-      throw new TreeChanged(file.path);
-    case 'unreadable':
-      throw new OrderRefused('UNREADABLE', `${JSON.stringify(file.path)} in ${root} cannot be read: ${hashed.problem}`);
-  }
+function stampsOf(files: readonly FoundFile[]): BigInt64Array {
+  const stamps = new BigInt64Array(files.length * STAMP_FIELDS);
+  for (const [index, { stats }] of files.entries()) writeStamp(stamps, index, stats);
+  return stamps;
+}
+
+function entryOf({ class: artifactClass, path, stats }: FoundFile, sha256: Sha256): ManifestEntry {
+  return {
+    kind: isProtectedClass(artifactClass) ? 'protected' : 'artifact',
+    class: artifactClass,
+    mode: process.platform === 'win32' ? null : Number(stats.mode & 0o7777n),
+    mtime: Math.floor(Number(stats.mtimeNs / 1000n) / 1000),
+    path,
+    sha256,
+    size: Number(stats.size),
+  };
 }
 
 function refusal(root: string, error: unknown): unknown {

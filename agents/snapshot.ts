@@ -1,14 +1,19 @@
+import type { Chunk, Recipe } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
 import { isArtifact, type Manifest } from '#core/manifest.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import { type Chunk, encodeSnapshot, type Recipe } from '#core/snapshot.ts';
-import type { CutFile, OfferedChunk } from './cut-files.ts';
+import { encodeSnapshot, type Snapshot } from '#core/snapshot.ts';
+import { arrangeIndexes } from './arrange-indexes.ts';
+import { BaseSupply } from './base-supply.ts';
+import type { CutFile, OfferedChunk, Wish } from './cut-files.ts';
+import { Predecessor } from './find-bases.ts';
 import { freeBytes } from './free-bytes.ts';
 import { eachInParallel } from './in-parallel.ts';
+import { PackCache } from './pack-cache.ts';
 import { createOnce, PackWriter } from './pack-writer.ts';
-import { recallSnapshot, rememberSnapshot } from './snapshot-memory.ts';
+import { type RememberedIndex, SnapshotMemory } from './snapshot-memory.ts';
 import { TreeChanged } from './walk.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -18,32 +23,41 @@ export interface SnapshotRequest {
   readonly manifest: Manifest;
   readonly stateFolder: string;
   readonly workers: WorkerPool;
+  readonly now: () => Date;
   readonly signal?: AbortSignal | undefined;
   /** Content looked at so far, of what the store lacked. */
   readonly onProgress?: ((done: { readonly files: number; readonly bytes: number }) => void) | undefined;
   readonly onPlan?: ((total: { readonly files: number; readonly bytes: number }) => void) | undefined;
 }
 
-export type EncodedSnapshot = ReturnType<typeof encodeSnapshot>;
-
 /**
- * Brings into the store what it lacks of the manifest's content, then the index that says where each content lies.
- * Throws TreeChanged when a file is no longer what the manifest says.
+ * Brings into the store what it lacks of the manifest's content, then the indexes that say where each content lies,
+ * and last the snapshot: where that is, all is. Throws TreeChanged when a file is no longer what the manifest says.
  */
 export async function takeSnapshot(
   request: SnapshotRequest,
 ): Promise<{ readonly digest: Sha256; readonly bytesUploaded: number }> {
-  const contents = distinctContents(request.manifest);
-  const known = await findKnown(request);
-  const recipes = new Map<Sha256, Recipe>();
-  for (const recipe of known.recipes) if (contents.has(recipe.sha256)) recipes.set(recipe.sha256, recipe);
+  const { manifest, signal, store } = request;
+  const memory = await SnapshotMemory.open(request.stateFolder);
+  const last = await findLast(request, memory);
+  if (last?.isComplete === true && last.manifest === manifest.summary.manifest) {
+    return { digest: last.digest, bytesUploaded: 0 };
+  }
+  const known = await findKnown(request, memory, last);
+  const contents = distinctContents(manifest, await formerContents(memory, last));
+  const recipes = new Map(known.recipes.filter(({ sha256 }) => contents.has(sha256)).map((one) => [one.sha256, one]));
   const missing = [...contents.values()].filter(({ sha256 }) => !recipes.has(sha256));
-  const upload = new Upload(request, known.chunks);
-  for (const recipe of await upload.run(missing)) recipes.set(recipe.sha256, recipe);
+  const upload = new Upload(request, { known, memory, cache: await PackCache.open(request.stateFolder) });
+  const fresh = await upload.run(missing);
+  for (const recipe of fresh) recipes.set(recipe.sha256, recipe);
 
-  const snapshot = encodeSnapshot({ manifest: request.manifest.summary.manifest, recipes });
-  const indexBytes = await createOnce(request.store, keys.snapshot(snapshot.digest), snapshot.bytes, request.signal);
-  await rememberSnapshot(request.stateFolder, snapshot);
+  const arranged = arrangeIndexes(recipes, fresh, known.indexes);
+  let indexBytes = 0;
+  for (const { bytes, digest } of arranged.fresh)
+    indexBytes += await createOnce(store, keys.index(digest), bytes, signal);
+  const snapshot = encodeSnapshot({ manifest: manifest.summary.manifest, indexes: [...arranged.digests] });
+  indexBytes += await createOnce(store, keys.snapshot(snapshot.digest), snapshot.bytes, signal);
+  await memory.remember({ snapshot, manifest, indexes: arranged.digests, fresh: arranged.fresh });
   return { digest: snapshot.digest, bytesUploaded: upload.bytesUploaded + indexBytes };
 }
 
@@ -52,44 +66,117 @@ interface Content {
   readonly size: number;
   /** One of the files that hold it. */
   readonly path: string;
+  /** What that file held when the last snapshot was taken. */
+  readonly former: Sha256 | undefined;
 }
 
-function distinctContents(manifest: Manifest): Map<Sha256, Content> {
-  return new Map(manifest.entries.filter(isArtifact).map(({ path, sha256, size }) => [sha256, { path, sha256, size }]));
+function distinctContents(manifest: Manifest, former: ReadonlyMap<string, Sha256>): Map<Sha256, Content> {
+  const contents = new Map<Sha256, Content>();
+  for (const { path, sha256, size } of manifest.entries.filter(isArtifact)) {
+    if (contents.get(sha256)?.former !== undefined) continue;
+    contents.set(sha256, { path, sha256, size, former: former.get(path) });
+  }
+  return contents;
 }
 
-/** What the last snapshot put into packs that are still in the store. */
+interface LastSnapshot extends Snapshot {
+  readonly digest: Sha256;
+  /** All that it refers to is in the store. */
+  readonly isComplete: boolean;
+}
+
+async function findLast({ signal, store }: SnapshotRequest, memory: SnapshotMemory): Promise<LastSnapshot | undefined> {
+  const last = await memory.snapshot();
+  if (last === undefined) return undefined;
+  // It was written last and is removed first.
+  const found = await store.head(keys.snapshot(last.digest), signal === undefined ? {} : { signal });
+  return { ...last, isComplete: found !== undefined };
+}
+
+async function formerContents(
+  memory: SnapshotMemory,
+  last: LastSnapshot | undefined,
+): Promise<ReadonlyMap<string, Sha256>> {
+  if (last === undefined) return new Map();
+  const entries = await memory.entries(last);
+  return new Map(entries.filter(isArtifact).map(({ path, sha256 }) => [path, sha256]));
+}
+
+interface Known {
+  /** In the store; those that new ones can be put before. */
+  readonly indexes: readonly RememberedIndex[];
+  readonly recipes: readonly Recipe[];
+  readonly chunks: Map<Sha256, Chunk>;
+}
+
+/** What is in packs that are in the store: of the last snapshot, and of one that was interrupted. */
 async function findKnown(
   request: SnapshotRequest,
-): Promise<{ readonly recipes: readonly Recipe[]; readonly chunks: Map<Sha256, Chunk> }> {
-  const last = await recallSnapshot(request.stateFolder);
-  const recipes = last === undefined ? [] : [...last.recipes.values()];
-  const packs = [...new Set(recipes.flatMap((recipe) => recipe.chunks.map(({ pack }) => pack)))];
-  const there = new Set<Sha256>();
-  const options = request.signal === undefined ? {} : { signal: request.signal };
-  await eachInParallel(packs, HEADS, async (pack) => {
-    if ((await request.store.head(keys.pack(pack), options)) !== undefined) there.add(pack);
-  });
-  const chunks = recipes.flatMap((recipe) => recipe.chunks).filter(({ pack }) => there.has(pack));
+  memory: SnapshotMemory,
+  last: LastSnapshot | undefined,
+): Promise<Known> {
+  const indexes = (last === undefined ? undefined : await memory.indexes(last)) ?? [];
+  const oldestFirst = indexes.toReversed();
+  const recipes = new Map(oldestFirst.flatMap((index) => [...index.recipes]));
+  const listed = oldestFirst.flatMap((index) => [...index.chunks.values()]);
+  const uploaded = await memory.uploaded();
+  const isComplete = last?.isComplete === true;
+  const there = await findPacks(request, packsOf(isComplete ? uploaded : [...listed, ...uploaded]));
+  if (isComplete) for (const pack of packsOf(listed)) there.add(pack);
+  const isThere = (chunk: Chunk): boolean =>
+    there.has(chunk.pack) && (chunk.encoding !== 'zstd-dict' || chunk.bases.every(isThere));
+  const chunks = [...listed, ...uploaded].filter(isThere);
   return {
-    recipes: recipes.filter((recipe) => recipe.chunks.every(({ pack }) => there.has(pack))),
+    indexes: isComplete ? indexes : [],
+    recipes: [...recipes.values()].filter((recipe) => recipe.chunks.every(isThere)),
     chunks: new Map(chunks.map((chunk) => [chunk.sha256, chunk])),
   };
+}
+
+function packsOf(chunks: readonly Chunk[]): Set<Sha256> {
+  return new Set(chunks.map(({ pack }) => pack));
+}
+
+async function findPacks({ signal, store }: SnapshotRequest, packs: ReadonlySet<Sha256>): Promise<Set<Sha256>> {
+  const there = new Set<Sha256>();
+  await eachInParallel(packs, HEADS, async (pack) => {
+    if ((await store.head(keys.pack(pack), signal === undefined ? {} : { signal })) !== undefined) there.add(pack);
+  });
+  return there;
+}
+
+interface UploadMeans {
+  readonly known: Known;
+  readonly memory: SnapshotMemory;
+  readonly cache: PackCache;
 }
 
 class Upload {
   readonly #request: SnapshotRequest;
   readonly #packs: PackWriter;
+  readonly #supply: BaseSupply;
+  readonly #cache: PackCache;
   readonly #chunks: Map<Sha256, Chunk>;
+  readonly #recipes: ReadonlyMap<Sha256, Recipe>;
   /** In a pack, or on the way into one. */
   readonly #claimed: Set<Sha256>;
   #done = { files: 0, bytes: 0 };
 
-  constructor(request: SnapshotRequest, known: Map<Sha256, Chunk>) {
+  constructor(request: SnapshotRequest, { cache, known: { chunks, recipes }, memory }: UploadMeans) {
     this.#request = request;
-    this.#chunks = known;
-    this.#claimed = new Set(known.keys());
-    this.#packs = new PackWriter(request.store, (chunk) => this.#chunks.set(chunk.sha256, chunk), request.signal);
+    this.#cache = cache;
+    this.#chunks = chunks;
+    this.#recipes = new Map(recipes.map((recipe) => [recipe.sha256, recipe]));
+    this.#claimed = new Set(chunks.keys());
+    this.#supply = new BaseSupply(request.store, cache, request.signal);
+    const events = {
+      placed: (chunk: Chunk) => this.#chunks.set(chunk.sha256, chunk),
+      uploaded: async (pack: Sha256, bytes: Uint8Array, placed: readonly Chunk[]) => {
+        await memory.rememberUpload(placed);
+        await cache.add(pack, bytes);
+      },
+    };
+    this.#packs = new PackWriter(request.store, events, request.signal);
   }
 
   get bytesUploaded(): number {
@@ -108,6 +195,7 @@ class Upload {
       }
     });
     await this.#packs.finish();
+    await this.#cache.trim(this.#supply.used, this.#request.now());
     return cut.map(({ content, chunks }) => ({
       sha256: content.sha256,
       size: content.size,
@@ -121,6 +209,7 @@ class Upload {
       root,
       files: batch.map(({ path, sha256 }) => ({ path, sha256 })),
     });
+    const predecessors = batch.map(({ former }) => this.#predecessor(former));
     try {
       for (let reply: unknown; ; ) {
         signal?.throwIfAborted();
@@ -131,7 +220,7 @@ class Upload {
           return step.value;
         }
         if (step.value.kind === 'offer') {
-          reply = this.#choose(step.value.chunks);
+          reply = await this.#choose(step.value.chunks, predecessors);
         } else {
           await this.#packs.add(step.value.chunks, step.value.bytes);
           freeBytes(step.value.bytes);
@@ -144,16 +233,27 @@ class Upload {
     }
   }
 
-  #choose(offered: readonly OfferedChunk[]): boolean[] {
+  #predecessor(former: Sha256 | undefined): Predecessor | undefined {
+    const recipe = former === undefined ? undefined : this.#recipes.get(former);
+    return recipe === undefined ? undefined : new Predecessor(recipe);
+  }
+
+  async #choose(offered: readonly OfferedChunk[], predecessors: readonly (Predecessor | undefined)[]): Promise<Wish[]> {
     this.#report(
       0,
       offered.reduce((sum, { size }) => sum + size, 0),
     );
-    return offered.map(({ sha256 }) => {
-      const isNew = !this.#claimed.has(sha256);
+    const isNew = offered.map(({ sha256 }) => {
+      const isClaimed = this.#claimed.has(sha256);
       this.#claimed.add(sha256);
-      return isNew;
+      return !isClaimed;
     });
+    const bases = [...Map.groupBy(offered, ({ file }) => file)].flatMap(
+      ([file, chunks]) => predecessors[file]?.follow(chunks) ?? chunks.map(() => []),
+    );
+    const wanted = bases.map((found, index) => (isNew[index] === true ? found : []));
+    const kept = await this.#supply.provide(wanted);
+    return kept.map((found, index) => (isNew[index] === true ? { bases: found } : 'not-wanted'));
   }
 
   #placeOf(chunk: Sha256): Chunk {
@@ -192,6 +292,6 @@ function unreadable(error: unknown, root: string): unknown {
 }
 
 const HEADS = 16;
-const STREAMS = 4;
+const STREAMS = 2;
 const BATCH_FILES = 512;
 const BATCH_BYTES = 4 * 1024 * 1024;

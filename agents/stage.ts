@@ -1,14 +1,18 @@
+import { rm } from 'node:fs/promises';
 import { syncFolder } from '#adapters/durable-file.ts';
+import type { Index, Recipe } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { isArtifact, type Manifest } from '#core/manifest.ts';
 import { bringsContent, type ContentOperation, type Operation } from '#core/plan.ts';
-import type { Recipe, Snapshot } from '#core/snapshot.ts';
+import type { Snapshot } from '#core/snapshot.ts';
 import { fetchContents } from './fetch.ts';
+import { findOwnChunks } from './find-own-chunks.ts';
 import { eachInParallel } from './in-parallel.ts';
 import type { Work } from './obey.ts';
 import { assertSpace, type Site } from './preflight.ts';
 import type { FileToSeal } from './seal-files.ts';
+import { rangeBytes } from './throttled-store.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 export interface Staging extends Pick<Work, 'context' | 'progress' | 'signal'> {
@@ -18,7 +22,9 @@ export interface Staging extends Pick<Work, 'context' | 'progress' | 'signal'> {
   /** What the destination holds: its own files are the nearest source. */
   readonly manifest: Manifest;
   /** Fetched only when something is missing here. */
+  readonly snapshotKey: string;
   readonly loadSnapshot: () => Promise<Snapshot>;
+  readonly loadIndex: (digest: Sha256) => Promise<Index>;
   readonly onFetched: (bytes: number) => void;
 }
 
@@ -80,24 +86,49 @@ function splitByContent(files: readonly FileToSeal[]): readonly [readonly FileTo
 }
 
 async function fetchMissing(staging: Staging, files: readonly FileToSeal[]): Promise<void> {
-  const { context, onFetched, progress, signal } = staging;
+  const { context, onFetched, progress, signal, work } = staging;
   if (files.length === 0) return;
-  const snapshot = await staging.loadSnapshot();
+  const recipes = await findRecipes(staging, files);
   progress.enter('fetching', { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) });
+  const scratch = `${work.path}/bases`;
   await fetchContents({
     ...context,
     signal,
-    files: files.map(({ path, sha256, size }) => ({ path, recipe: recipeOf(snapshot, sha256, size) })),
+    files: files.map(({ path, sha256, size }) => ({ path, recipe: recipeOf(recipes, sha256, size) })),
+    snapshotKey: staging.snapshotKey,
+    scratch,
+    own: await findOwnChunks(staging, [...recipes.values()]),
+    rangeBytes: () => rangeBytes(context.bytesPerSecond?.()),
     onProgress: ({ fetched, written }) => {
       onFetched(fetched);
       progress.add({ bytes: written });
     },
   });
+  await rm(scratch, { force: true });
   progress.enter('staging', { files: files.length, bytes: 0 });
 }
 
-function recipeOf(snapshot: Snapshot, sha256: Sha256, size: number): Recipe {
-  const recipe = snapshot.recipes.get(sha256);
+/** Reads no more indexes than it needs: what is new is in the first. */
+async function findRecipes(
+  { loadIndex, loadSnapshot }: Staging,
+  files: readonly FileToSeal[],
+): Promise<Map<Sha256, Recipe>> {
+  const recipes = new Map<Sha256, Recipe>();
+  const { indexes } = await loadSnapshot();
+  for (const digest of indexes) {
+    const lacking = files.filter(({ sha256 }) => !recipes.has(sha256));
+    if (lacking.length === 0) break;
+    const index = await loadIndex(digest);
+    for (const { sha256 } of lacking) {
+      const recipe = index.recipes.get(sha256);
+      if (recipe !== undefined) recipes.set(sha256, recipe);
+    }
+  }
+  return recipes;
+}
+
+function recipeOf(recipes: ReadonlyMap<Sha256, Recipe>, sha256: Sha256, size: number): Recipe {
+  const recipe = recipes.get(sha256);
   if (recipe === undefined || recipe.size !== size) {
     throw new OrderRefused(
       'WRONG_PLAN',

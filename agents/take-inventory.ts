@@ -13,11 +13,10 @@ import { TreeChanged } from './walk.ts';
 
 /** Scans, uploads what the order asks for, and says so. Writes nothing below the root. */
 export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<Receipt>> {
-  const { context, order, signal, startedAt } = work;
+  const { context, order, startedAt } = work;
   const stock = await takeStock(work);
   const { manifest, snapshot } = stock;
-  const manifestKey = keys.manifest(order.server, manifest.summary.manifest);
-  const manifestBytes = await createOnce(context.store, manifestKey, encodeManifest(manifest), signal);
+  const manifestBytes = await uploadManifest(work, manifest);
   await context.state.rememberManifest(manifest.summary.manifest);
   return sign(
     {
@@ -36,6 +35,14 @@ export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<
     },
     context.signer,
   );
+}
+
+/** One that was there at the last look is not sent again to be told so. */
+async function uploadManifest({ context, order, signal }: Work, manifest: Manifest): Promise<number> {
+  const digest = manifest.summary.manifest;
+  const key = keys.manifest(order.server, digest);
+  if (context.state.manifest === digest && (await context.store.head(key, { signal })) !== undefined) return 0;
+  return createOnce(context.store, key, encodeManifest(manifest), signal);
 }
 
 interface TakenStock {

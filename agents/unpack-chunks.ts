@@ -1,7 +1,8 @@
-import { hash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { zstdDecompressSync } from 'node:zlib';
-import type { Chunk } from '#core/snapshot.ts';
+import type { Chunk } from '#core/chunk-index.ts';
+import type { Sha256 } from '#core/digest.ts';
+import { decodeChunk } from './code-chunk.ts';
+import { type FilePiece, readContent } from './file-piece.ts';
 import { freeBytes } from './free-bytes.ts';
 
 export interface UnpackInput {
@@ -13,40 +14,57 @@ export interface UnpackInput {
 export interface PlacedChunk extends Pick<Chunk, 'length' | 'size' | 'encoding' | 'sha256'> {
   /** Where its encoded bytes begin in `bytes`. */
   readonly at: number;
+  /** Where the contents of its bases lie on the disk. */
+  readonly bases: readonly FilePiece[];
   /** Every place in the staged files where it belongs. */
   readonly places: readonly { readonly path: string; readonly position: number }[];
 }
 
-export type Unpacked = { readonly kind: 'written' } | { readonly kind: 'damaged'; readonly problem: string };
+export type Unpacked =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'damaged'; readonly problem: string }
+  /** A file of this server that held a base has changed. */
+  | { readonly kind: 'changed'; readonly path: string };
 
 /** Runs in a thread. The bytes come from the store: nothing is written that does not hash to what the chunk names. */
-// biome-ignore lint/correctness/useYield: every task is a generator; this one has nothing to say in between.
 export function* unpackChunks({ bytes, chunks }: UnpackInput): Generator<never, Unpacked, unknown> {
   for (const chunk of chunks) {
-    const content = decode(bytes.subarray(chunk.at, chunk.at + chunk.length), chunk);
+    const bases = chunk.bases.map((base) => ({ base, content: readContent(base) }));
+    const lost = bases.find(({ content }) => content === undefined);
+    if (lost !== undefined) return { kind: 'changed', path: lost.base.path };
+    const dictionary = bases.length === 0 ? undefined : Buffer.concat(bases.flatMap(({ content }) => content ?? []));
+    for (const { content } of bases) if (content !== undefined) freeBytes(content);
+    const content = decodeChunk(bytes.subarray(chunk.at, chunk.at + chunk.length), chunk, dictionary);
+    if (dictionary !== undefined) freeBytes(dictionary);
     if (typeof content === 'string') return { kind: 'damaged', problem: `chunk ${chunk.sha256} ${content}` };
     for (const { path, position } of chunk.places) write(path, content, position);
-    if (chunk.encoding === 'zstd') freeBytes(content);
+    if (chunk.encoding !== 'raw') freeBytes(content);
   }
   freeBytes(bytes);
   return { kind: 'written' };
 }
 
-function decode(encoded: Uint8Array, { encoding, length, sha256, size }: PlacedChunk): Uint8Array | string {
-  if (encoded.length !== length) return 'is cut off';
-  let content = encoded;
-  if (encoding === 'zstd') {
-    try {
-      content = zstdDecompressSync(encoded, {
-        maxOutputLength: Math.max(size, 1),
-        chunkSize: Math.max(size, SMALLEST_OUTPUT),
-      });
-    } catch {
-      return `does not decompress to ${size} bytes`;
+export interface CopyInput {
+  readonly chunks: readonly {
+    readonly from: FilePiece;
+    readonly places: readonly { readonly path: string; readonly position: number }[];
+  }[];
+}
+
+/** Runs in a thread. Chunks that this server has itself; answers with those that were no longer there. */
+// biome-ignore lint/correctness/useYield: every task is a generator; this one has nothing to say in between.
+export function* copyChunks({ chunks }: CopyInput): Generator<never, Sha256[], unknown> {
+  const lost: Sha256[] = [];
+  for (const { from, places } of chunks) {
+    const content = readContent(from);
+    if (content === undefined) {
+      lost.push(from.sha256);
+      continue;
     }
+    for (const { path, position } of places) write(path, content, position);
+    freeBytes(content);
   }
-  if (content.length !== size) return `has ${content.length} bytes instead of ${size}`;
-  return hash('sha256', content, 'hex') === sha256 ? content : 'has another digest';
+  return lost;
 }
 
 function write(path: string, content: Uint8Array, position: number): void {
@@ -59,9 +77,6 @@ function write(path: string, content: Uint8Array, position: number): void {
     closeSync(descriptor);
   }
 }
-
-/** zlib's own limit. */
-const SMALLEST_OUTPUT = 64;
 
 // Not truncated: the chunks of a file come in any order.
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);

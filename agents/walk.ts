@@ -1,15 +1,16 @@
-import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import type { EmptyFolder, LeftOut } from '#core/manifest.ts';
-import { brokenPathRule, parseRelativePath, type RelativePath, WORK_FOLDER } from '#core/path-rules.ts';
+import { brokenPathRule, type RelativePath, WORK_FOLDER } from '#core/path-rules.ts';
 import { type ArtifactClass, IGNORE_CLASS, isSyncedClass, UNRECOGNISED } from '#core/profile.ts';
+import { type FileStats, plainStats } from './file-stats.ts';
 
 /** A file whose content counts; still to be hashed. */
 export interface FoundFile {
   readonly kind: 'file';
   readonly path: RelativePath;
   readonly class: ArtifactClass;
-  /** Bytes, when it was found. */
-  readonly size: number;
+  /** When it was found. */
+  readonly stats: FileStats;
 }
 
 export type Found = FoundFile | EmptyFolder | LeftOut;
@@ -43,28 +44,33 @@ class Walker {
   }
 
   *walkRoot(): Generator<Found, void, undefined> {
-    for (const entry of this.#list('')) if (entry.name !== WORK_FOLDER) yield* this.#visit('', entry);
+    yield* this.#visitAll(
+      '',
+      this.#list('').filter(({ name }) => name !== WORK_FOLDER),
+    );
   }
 
   /** Whether anything was listed. */
-  *#visit(folder: string, entry: Dirent): Generator<Found, boolean, undefined> {
-    const path = folder + entry.name;
-    const rule = brokenPathRule(path);
-    if (rule !== undefined) {
-      yield this.#unnameable(folder, entry, rule);
-      return true;
+  *#visitAll(folder: string, entries: readonly Dirent[]): Generator<Found, boolean, undefined> {
+    let isEmpty = true;
+    for (const entry of entries) {
+      const path = folder + entry.name;
+      const rule = brokenPathRule(path);
+      if (rule === undefined && entry.isDirectory()) {
+        if (yield* this.#visitFolder(path)) isEmpty = false;
+        continue;
+      }
+      const found = rule === undefined ? this.#classified(path, entry) : this.#unnameable(folder, entry, rule);
+      if (found === undefined) continue;
+      isEmpty = false;
+      yield found;
     }
-    if (entry.isDirectory()) return yield* this.#visitFolder(path);
-    const found = this.#classified(path, entry);
-    if (found !== undefined) yield found;
-    return found !== undefined;
+    return !isEmpty;
   }
 
   *#visitFolder(path: string): Generator<Found, boolean, undefined> {
-    let isEmpty = true;
     // A folder whose own class is ignored is walked as well: a license may lie in it.
-    for (const entry of this.#list(path)) if (yield* this.#visit(`${path}/`, entry)) isEmpty = false;
-    if (!isEmpty) return true;
+    if (yield* this.#visitAll(`${path}/`, this.#list(path))) return true;
     if (!isSyncedClass(this.#classify(path))) return false;
     yield { kind: 'folder', path: `${path}/` };
     return true;
@@ -76,14 +82,14 @@ class Walker {
     if (entry.isSymbolicLink()) return { kind: 'link', path };
     if (!entry.isFile()) return { kind: 'special', path, reason: kindOf(entry) };
     if (artifactClass === UNRECOGNISED) return { kind: 'unrecognised', path };
-    const { size } = this.#stat(path);
-    return { kind: 'file', path: parseRelativePath(path), class: artifactClass, size };
+    // Its rules were looked at above.
+    return { kind: 'file', path: path as RelativePath, class: artifactClass, stats: this.#stat(path) };
   }
 
-  #stat(path: string): Stats {
-    const stats = lstatSync(`${this.#root}/${path}`, { throwIfNoEntry: false });
+  #stat(path: string): FileStats {
+    const stats = lstatSync(`${this.#root}/${path}`, { bigint: true, throwIfNoEntry: false });
     if (stats?.isFile() !== true) throw new TreeChanged(path);
-    return stats;
+    return plainStats(stats);
   }
 
   #list(path: string): Dirent[] {

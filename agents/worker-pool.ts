@@ -127,8 +127,13 @@ class Thread {
   readonly #pending = new Map<number, { resolve(step: Step): void; reject(error: Error): void }>();
 
   constructor() {
-    // Flags of the process, such as --eval, are not for a thread.
-    this.#worker = new Worker(scriptUrl(), { workerData: WORKER_MARK, execArgv: [] });
+    this.#worker = new Worker(scriptUrl(), {
+      workerData: WORKER_MARK,
+      // Flags of the process, such as --eval, are not for a thread.
+      execArgv: [],
+      // Its bytes lie outside of the heap; what is young there is soon garbage.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#take(message));
     this.#worker.on('error', (cause) => this.#die(new Error(`a worker thread failed: ${cause.message}`, { cause })));

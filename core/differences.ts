@@ -1,5 +1,6 @@
 import { LineHasher, type Sha256 } from './digest.ts';
-import { type Artifact, type ManifestEntry, stateLine } from './manifest.ts';
+import { type Artifact, type ManifestEntry, type ManifestSummary, stateLine } from './manifest.ts';
+import { ManifestReader, type SeenEntry, type StoredManifest, stateOf } from './manifest-lines.ts';
 import type { ChangeCounts, ClassChanges, Operation } from './plan.ts';
 import { isSyncedClass } from './profile.ts';
 import type { SyncMode } from './sync.ts';
@@ -24,12 +25,65 @@ export interface Differences {
 export function findDifferences(
   source: readonly ManifestEntry[],
   destination: readonly ManifestEntry[],
-  options: { readonly mode: SyncMode; readonly only?: readonly string[] | undefined },
+  options: DifferenceOptions,
 ): Differences {
   const collector = new Collector(options.mode, options.only);
   for (const pair of mergeByPath(source, destination)) collector.take(pair);
   return collector.finish();
 }
+
+interface DifferenceOptions {
+  readonly mode: SyncMode;
+  readonly only?: readonly string[] | undefined;
+}
+
+/** The same of two manifests as they lie in the store, neither of which is ever held: equal lines are not parsed. */
+export function findStoredDifferences(
+  source: StoredManifest,
+  destination: StoredManifest,
+  options: DifferenceOptions,
+): { readonly differences: Differences; readonly source: ManifestSummary; readonly destination: ManifestSummary } {
+  const [ours, theirs] = [new ManifestReader(source), new ManifestReader(destination)];
+  const collector = new Collector(options.mode, options.only);
+  const states = [ours.state, theirs.state, collector.state];
+  let common = '';
+  const countCommon = () => {
+    if (common === '') return;
+    const text = Buffer.from(common);
+    for (const state of states) state.addText(text);
+    common = '';
+  };
+  for (;;) {
+    if (ours.line === theirs.line) {
+      const both = ours.see();
+      if (both === undefined) break;
+      if (both.kind === 'artifact') common += `${stateOf(both)}\n`;
+      if (common.length >= COUNTED_AT_ONCE) countCommon();
+      collector.keep(both);
+      ours.pass(both, false);
+      theirs.pass(both, false);
+      continue;
+    }
+    countCommon();
+    const [mine, other] = [ours.parse(), theirs.parse()];
+    const pair = firstOf(mine, other);
+    collector.take(pair);
+    if (pair.ours !== undefined) ours.pass(pair.ours);
+    if (pair.theirs !== undefined) theirs.pass(pair.theirs);
+  }
+  countCommon();
+  const [sourceSummary, destinationSummary] = [ours.finish(), theirs.finish()];
+  return { differences: collector.finish(), source: sourceSummary, destination: destinationSummary };
+}
+
+/** What is at the lesser of the two paths. */
+function firstOf(ours: ManifestEntry | undefined, theirs: ManifestEntry | undefined): Pair {
+  if (theirs === undefined || (ours !== undefined && ours.path < theirs.path)) return { ours, theirs: undefined };
+  if (ours === undefined || theirs.path < ours.path) return { ours: undefined, theirs };
+  return { ours, theirs };
+}
+
+const COUNTED_AT_ONCE = 64 * 1024;
 
 interface Pair {
   readonly ours: ManifestEntry | undefined;
@@ -40,19 +94,10 @@ function* mergeByPath(source: readonly ManifestEntry[], destination: readonly Ma
   let s = 0;
   let d = 0;
   while (s < source.length || d < destination.length) {
-    const ours = source[s];
-    const theirs = destination[d];
-    if (theirs === undefined || (ours !== undefined && ours.path < theirs.path)) {
-      yield { ours, theirs: undefined };
-      s++;
-    } else if (ours === undefined || theirs.path < ours.path) {
-      yield { ours: undefined, theirs };
-      d++;
-    } else {
-      yield { ours, theirs };
-      s++;
-      d++;
-    }
+    const pair = firstOf(source[s], destination[d]);
+    yield pair;
+    if (pair.ours !== undefined) s++;
+    if (pair.theirs !== undefined) d++;
   }
 }
 
@@ -64,20 +109,31 @@ class Collector {
     string,
     { create: number; update: number; remove: number; keep: number; bytes: number }
   >();
+  #last: { readonly class: string; readonly counts: Record<keyof ClassChanges, number> } | undefined;
   readonly #state = new LineHasher();
   readonly #conflicts: string[] = [];
-  /** Paths at the destination when all is done, sorted. */
-  readonly #result: { readonly path: string; readonly isNew: boolean }[] = [];
+  readonly #result = new ResultingTree();
 
   constructor(mode: SyncMode, only: readonly string[] | undefined) {
     this.#mode = mode;
     this.#only = only === undefined ? undefined : new Set(only);
   }
 
+  /** Counts towards stateAfter. */
+  get state(): LineHasher {
+    return this.#state;
+  }
+
+  /** What is the same on both sides, and stays; its share of the state is counted by the caller. */
+  keep(both: SeenEntry): void {
+    if (both.kind === 'artifact') this.#countsOf(both.class).keep++;
+    this.#result.add(both.path, false);
+  }
+
   take({ ours, theirs }: Pair): void {
     if (ours?.kind === 'artifact' && this.#travels(ours)) this.#takeArtifact(ours, theirs);
     else if (theirs?.kind === 'artifact') this.#takeOther(theirs, ours);
-    else if (theirs !== undefined) this.#result.push({ path: theirs.path, isNew: false });
+    else if (theirs !== undefined) this.#result.add(theirs.path, false);
     else if (ours?.kind === 'folder' && this.#only === undefined) this.#createFolder(ours.path);
   }
 
@@ -85,12 +141,12 @@ class Collector {
     const classes = Object.fromEntries([...this.#classes].sort(([a], [b]) => (a < b ? -1 : 1)));
     const sum = (field: keyof ClassChanges) => Object.values(classes).reduce((total, one) => total + one[field], 0);
     return {
-      operations: this.#withoutNeedlessFolders(),
+      operations: this.#operations.filter(({ path }) => !this.#result.needlessFolders.has(path)),
       counts: { create: sum('create'), update: sum('update'), remove: sum('remove'), keep: sum('keep') },
       bytes: sum('bytes'),
       classes,
       stateAfter: this.#state.digest(),
-      conflicts: [...this.#conflicts, ...this.#folderConflicts()],
+      conflicts: [...this.#conflicts, ...this.#result.conflicts],
     };
   }
 
@@ -114,7 +170,7 @@ class Collector {
       counts.bytes += size;
     }
     this.#state.add(stateLine(ours));
-    this.#result.push({ path, isNew: theirs === undefined });
+    this.#result.add(path, theirs === undefined);
   }
 
   /** An artifact at the destination that the source lacks, or that is not to travel this time. */
@@ -128,38 +184,12 @@ class Collector {
     }
     counts.keep++;
     this.#state.add(stateLine(theirs));
-    this.#result.push({ path: theirs.path, isNew: false });
+    this.#result.add(theirs.path, false);
   }
 
   #createFolder(path: string): void {
     this.#operations.push({ change: 'create-folder', path });
-    this.#result.push({ path, isNew: true });
-  }
-
-  /** A folder with something in it is there without being made. */
-  #withoutNeedlessFolders(): Operation[] {
-    const needless = new Set<string>();
-    for (const [index, { path }] of this.#result.entries()) {
-      if (path.endsWith('/') && this.#result[index + 1]?.path.startsWith(path) === true) needless.add(path);
-    }
-    return this.#operations.filter(
-      (operation) => operation.change !== 'create-folder' || !needless.has(operation.path),
-    );
-  }
-
-  /** A new file below a file, or in the place of a folder that stays. */
-  #folderConflicts(): string[] {
-    const files = new Map(this.#result.filter(({ path }) => !path.endsWith('/')).map((file) => [file.path, file]));
-    const conflicts: string[] = [];
-    for (const { path, isNew } of this.#result) {
-      for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
-        const above = files.get(path.slice(0, slash));
-        if (above !== undefined && (isNew || above.isNew)) {
-          conflicts.push(`${JSON.stringify(above.path)} would be both a file and a folder`);
-        }
-      }
-    }
-    return [...new Set(conflicts)];
+    this.#result.add(path, true);
   }
 
   #travels(artifact: Artifact): boolean {
@@ -167,8 +197,36 @@ class Collector {
   }
 
   #countsOf(artifactClass: string): { create: number; update: number; remove: number; keep: number; bytes: number } {
+    // Of a million files nearly each is of the class of the one before.
+    if (artifactClass === this.#last?.class) return this.#last.counts;
     const counts = this.#classes.get(artifactClass) ?? { create: 0, update: 0, remove: 0, keep: 0, bytes: 0 };
     this.#classes.set(artifactClass, counts);
+    this.#last = { class: artifactClass, counts };
     return counts;
+  }
+}
+
+/** Paths at the destination when all is done, seen in their order and not kept. */
+class ResultingTree {
+  /** New ones with something in them: they are there without being made. */
+  readonly needlessFolders = new Set<string>();
+  /** A new file below a file, or in the place of a folder that stays. */
+  readonly conflicts = new Set<string>();
+  #newFolder: string | undefined;
+  /** Files whose path the last path begins with, shortest first: in this order all that lies below them comes now. */
+  readonly #above: { readonly path: string; readonly isNew: boolean }[] = [];
+
+  add(path: string, isNew: boolean): void {
+    if (this.#newFolder !== undefined && path.startsWith(this.#newFolder)) this.needlessFolders.add(this.#newFolder);
+    this.#newFolder = isNew && path.endsWith('/') ? path : undefined;
+    for (let last = this.#above.at(-1); last !== undefined; last = this.#above.at(-1)) {
+      if (path.startsWith(last.path)) break;
+      this.#above.pop();
+    }
+    for (const above of this.#above) {
+      if ((isNew || above.isNew) && path[above.path.length] === '/')
+        this.conflicts.add(`${JSON.stringify(above.path)} would be both a file and a folder`);
+    }
+    if (!path.endsWith('/')) this.#above.push({ path, isNew });
   }
 }

@@ -17,15 +17,33 @@ export function sha256(bytes: Uint8Array | string): Sha256 {
 /** Hashes a sequence of text lines, each ended by a line feed, without holding them. */
 export class LineHasher {
   readonly #hash = createHash('sha256');
+  /** A call of the hash costs more than a line does. */
+  #waiting = '';
 
   add(line: string): void {
-    this.#hash.update(line).update('\n');
+    this.#waiting += `${line}\n`;
+    if (this.#waiting.length >= HASHED_AT_ONCE) this.#flush();
+  }
+
+  /** Lines with their line feeds, as they are. */
+  addText(text: Uint8Array | string): void {
+    this.#flush();
+    this.#hash.update(text);
   }
 
   digest(): Sha256 {
+    this.#flush();
     return this.#hash.digest('hex') as Sha256;
   }
+
+  #flush(): void {
+    if (this.#waiting === '') return;
+    this.#hash.update(this.#waiting);
+    this.#waiting = '';
+  }
 }
+
+const HASHED_AT_ONCE = 64 * 1024;
 
 /** The form shown to people and machines outside: names its algorithm. */
 export function labelled(digest: Sha256): `sha256:${string}` {

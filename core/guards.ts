@@ -4,15 +4,14 @@ import { foldPath, isStorableOnWindows } from './path-rules.ts';
 import type { ServerFacts } from './server.ts';
 import type { SyncPolicy } from './sync.ts';
 
-/** The state of one side, as its signed inventory says. */
-export interface Stock {
-  readonly summary: ManifestSummary;
-  readonly entries: readonly ManifestEntry[];
-}
-
 export interface GuardedPlan {
-  readonly source: Stock;
-  readonly destination: Stock & { readonly facts: ServerFacts };
+  readonly source: { readonly summary: ManifestSummary };
+  readonly destination: {
+    readonly summary: ManifestSummary;
+    readonly facts: ServerFacts;
+    /** Read only where the destination folds names. */
+    readonly entries: Iterable<Pick<ManifestEntry, 'path'>>;
+  };
   readonly differences: Differences;
   readonly policy: SyncPolicy;
 }
@@ -60,12 +59,18 @@ function namesCollide({ destination, differences }: GuardedPlan): string | undef
   const removed = new Set<string>(
     differences.operations.filter(({ change }) => change === 'remove').map(({ path }) => path),
   );
+  const brought = differences.operations.filter(({ change }) => change !== 'remove');
+  const wanted = new Set(brought.flatMap(({ path }) => [...withFoldersAbove(foldPath(path))]));
   const spellings = new Map<string, string>();
   for (const { path } of destination.entries) {
     if (removed.has(path)) continue;
-    for (const name of withFoldersAbove(path)) spellings.set(foldPath(name), name);
+    const names = withFoldersAbove(path);
+    for (const folded of withFoldersAbove(foldPath(path))) {
+      const name = names.next();
+      if (name.done !== true && wanted.has(folded)) spellings.set(folded, name.value);
+    }
   }
-  for (const { path } of differences.operations.filter(({ change }) => change !== 'remove')) {
+  for (const { path } of brought) {
     for (const name of withFoldersAbove(path)) {
       const folded = foldPath(name);
       const other = spellings.get(folded) ?? name;

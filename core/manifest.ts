@@ -121,6 +121,20 @@ export function isArtifact(entry: ManifestEntry): entry is Artifact {
   return entry.kind === 'artifact';
 }
 
+/** One line of a manifest, parsed; InvalidDocument for anything but what `encodeManifest` writes. */
+export function parseManifestLine(what: string, line: string): ManifestEntry {
+  const entry = parseValue(what, manifestEntrySchema, parseJson(what, line));
+  assertClassFitsKind(what, entry);
+  if (manifestLine(entry) !== line) throw new InvalidDocument(what, 'a line of it is not in the canonical form');
+  return entry;
+}
+
+export function parseManifestHeader(what: string, line: string): Sha256 {
+  const { profile } = parseValue(what, headerSchema, parseJson(what, line));
+  if (headerLine(profile) !== line) throw new InvalidDocument(what, 'its header is not in the canonical form');
+  return profile;
+}
+
 /** One artifact's share of a state digest. */
 export function stateLine(file: Pick<Artifact, 'class' | 'path' | 'sha256' | 'size'>): string {
   return `{"class":"${file.class}","path":${JSON.stringify(file.path)},"sha256":"${file.sha256}","size":${file.size}}`;
@@ -131,8 +145,12 @@ function byPath(a: { readonly path: string }, b: { readonly path: string }): num
 }
 
 function* manifestLines(profile: Sha256, entries: readonly ManifestEntry[]): Generator<string> {
-  yield JSON.stringify({ format: MANIFEST_FORMAT, profile });
+  yield headerLine(profile);
   for (const entry of entries) yield manifestLine(entry);
+}
+
+function headerLine(profile: Sha256): string {
+  return JSON.stringify({ format: MANIFEST_FORMAT, profile });
 }
 
 /** Canonical by construction (RFC 8785): keys in order, strings and safe integers only. */
@@ -154,11 +172,17 @@ function manifestLine(entry: ManifestEntry): string {
 }
 
 function summarise(profile: Sha256, entries: readonly ManifestEntry[]): ManifestSummary {
-  const manifest = new LineHasher();
-  for (const line of manifestLines(profile, entries)) manifest.add(line);
-  const state = new LineHasher();
-  const protectedState = new LineHasher();
-  const counts = {
+  const sum = new ManifestSum(profile);
+  for (const entry of entries) sum.add(entry);
+  return sum.summary();
+}
+
+class ManifestSum {
+  readonly #profile: Sha256;
+  readonly #manifest = new LineHasher();
+  readonly #state = new LineHasher();
+  readonly #protectedState = new LineHasher();
+  readonly #counts = {
     artifacts: 0,
     bytes: 0,
     protected: 0,
@@ -168,41 +192,51 @@ function summarise(profile: Sha256, entries: readonly ManifestEntry[]): Manifest
     special: 0,
     unnameable: 0,
   };
-  for (const entry of entries) {
+
+  constructor(profile: Sha256) {
+    this.#profile = profile;
+    this.#manifest.add(headerLine(profile));
+  }
+
+  add(entry: ManifestEntry): void {
+    this.#manifest.add(manifestLine(entry));
     switch (entry.kind) {
       case 'artifact':
-        state.add(stateLine(entry));
-        counts.artifacts++;
-        counts.bytes += entry.size;
+        this.#state.add(stateLine(entry));
+        this.#counts.artifacts++;
+        this.#counts.bytes += entry.size;
         break;
       case 'protected':
-        protectedState.add(stateLine(entry));
-        counts.protected++;
+        this.#protectedState.add(stateLine(entry));
+        this.#counts.protected++;
         break;
       case 'folder':
-        counts.folders++;
+        this.#counts.folders++;
         break;
       case 'unrecognised':
-        counts.unrecognised++;
+        this.#counts.unrecognised++;
         break;
       case 'link':
-        counts.links++;
+        this.#counts.links++;
         break;
       case 'special':
-        counts.special++;
+        this.#counts.special++;
         break;
       case 'unnameable':
-        counts.unnameable++;
+        this.#counts.unnameable++;
         break;
     }
   }
-  return {
-    manifest: manifest.digest(),
-    profile,
-    state: state.digest(),
-    protectedState: protectedState.digest(),
-    ...counts,
-  };
+
+  summary(): ManifestSummary {
+    return {
+      manifest: this.#manifest.digest(),
+      profile: this.#profile,
+      state: this.#state.digest(),
+      protectedState: this.#protectedState.digest(),
+      ...this.#counts,
+    };
+  }
 }
 
 function assertClassFitsKind(what: string, entry: ManifestEntry): void {
@@ -215,4 +249,4 @@ function assertClassFitsKind(what: string, entry: ManifestEntry): void {
   }
 }
 
-const MAX_ENTRIES = 5_000_000;
+export const MAX_ENTRIES = 5_000_000;

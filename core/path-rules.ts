@@ -16,6 +16,10 @@ const LAST_C1_CONTROL = 0x9f;
 /** Windows opens a device for these names, with or without an extension. */
 const DEVICE_NAME = /^(con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(\..*)?$/i;
 
+/** Nearly every path: nothing in it that a rule is about, and much quicker to see than to try rule after rule. */
+const PLAIN_PATH = /^[\w-]+(?:[ ./][\w-]+)*$/;
+const PERHAPS_DEVICE = /(?:^|\/)(?:con|prn|aux|nul|com|lpt)/i;
+
 export function parseRelativePath(path: string): RelativePath {
   const rule = brokenPathRule(path);
   if (rule !== undefined) throw new PathRefused(path, rule);
@@ -31,6 +35,7 @@ export const relativePathSchema = z.string().transform((path, context): Relative
 
 /** The first rule that the path breaks, in words; `undefined` for a path that breaks none. */
 export function brokenPathRule(path: string): string | undefined {
+  if (path.length <= MAX_NAME_BYTES && PLAIN_PATH.test(path) && !PERHAPS_DEVICE.test(path)) return undefined;
   if (path === '') return 'it is empty';
   if (!path.isWellFormed()) return 'it is not valid Unicode';
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return `it is longer than ${MAX_PATH_BYTES} bytes`;
@@ -71,6 +76,9 @@ export function isStorableOnWindows(path: string): boolean {
  * wherever it stands, because a glob and the path that it is to match end their words differently.
  */
 export function foldPath(path: string): string {
+  if (ASCII.test(path)) return path.toLowerCase();
   const folded = path.normalize('NFC').toLowerCase().toUpperCase().toLowerCase();
   return folded.replaceAll('ς', 'σ').normalize('NFC');
 }
+
+const ASCII = /^[ -~]*$/;

@@ -35,7 +35,7 @@ const inventoryReceiptSchema = z.strictObject({
   facts: serverFactsSchema,
 });
 
-/** State and protected state, re-hashed from the disk. */
+/** What of it was read from the disk, and what was known by its stat: docs/design.md. */
 const statesSchema = z.strictObject({ state: sha256Schema, protectedState: sha256Schema });
 
 const applyReceiptSchema = z.strictObject({

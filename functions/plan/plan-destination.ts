@@ -1,8 +1,10 @@
-import { type Differences, findDifferences } from '#core/differences.ts';
+import { canonicalJson } from '#core/canonical-json.ts';
+import { type Differences, findStoredDifferences } from '#core/differences.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { findGuardRefusal } from '#core/guards.ts';
 import { keys, orderId } from '#core/keys.ts';
 import type { ManifestSummary } from '#core/manifest.ts';
+import { entriesOf } from '#core/manifest-lines.ts';
 import { encodePart, PART_FORMAT, type PlannedDestination } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { InventoryReceipt, Receipt } from '#core/receipt.ts';
@@ -22,7 +24,7 @@ export interface DestinationToPlan {
 
 /** What one destination has to do, or why it will do nothing; stores the part that its order will name. */
 export async function planDestination(toPlan: DestinationToPlan): Promise<PlannedDestination> {
-  const { store, request, server } = toPlan;
+  const { store, request, server, source } = toPlan;
   try {
     const receipt = await loadReceipt(store, server, orderId(request.sync, 'inventory', server));
     return receipt?.step === 'inventory' && receipt.outcome === 'DONE'
@@ -30,7 +32,8 @@ export async function planDestination(toPlan: DestinationToPlan): Promise<Planne
       : withoutInventory(server, receipt, request);
   } catch (error) {
     // A destination that writes nonsense spoils its own part only.
-    if (error instanceof InvalidDocument) return { outcome: 'failed', server, detail: error.message };
+    if (error instanceof InvalidDocument && error.what !== source.manifest.what)
+      return { outcome: 'failed', server, detail: error.message };
     throw error;
   }
 }
@@ -38,10 +41,12 @@ export async function planDestination(toPlan: DestinationToPlan): Promise<Planne
 async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryReceipt): Promise<PlannedDestination> {
   const { store, request, source, server } = toPlan;
   const manifest = await loadManifest(store, server, receipt);
-  const differences = findDifferences(source.manifest.entries, manifest.entries, request.policy);
+  const found = findStoredDifferences(source.manifest, manifest, request.policy);
+  assertSummary(source, found.source);
+  const { differences, destination: summary } = found;
   const detail = findGuardRefusal({
-    source: source.manifest,
-    destination: { ...manifest, facts: receipt.facts },
+    source: { summary: found.source },
+    destination: { summary, facts: receipt.facts, entries: { [Symbol.iterator]: () => entriesOf(manifest) } },
     differences,
     policy: request.policy,
   });
@@ -50,18 +55,24 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
   const seen = {
     server,
     counts: differences.counts,
-    protected: manifest.summary.protected,
-    unrecognised: manifest.summary.unrecognised,
+    protected: summary.protected,
+    unrecognised: summary.unrecognised,
   };
   if (differences.operations.length === 0) return { outcome: 'in-sync', ...seen };
   return {
     outcome: 'changes',
     ...seen,
-    part: await storePart(toPlan, manifest.summary, differences),
+    part: await storePart(toPlan, summary, differences),
     bytes: differences.bytes,
     classes: { ...differences.classes },
     notable: notableChanges(differences.operations),
   };
+}
+
+/** The plan says of the source what its receipt says; that is what the manifest says, too. */
+function assertSummary({ manifest, receipt }: PlanningSource, read: ManifestSummary): void {
+  if (canonicalJson(read) !== canonicalJson(receipt.summary))
+    throw new InvalidDocument(manifest.what, 'its receipt sums it up otherwise');
 }
 
 async function storePart(

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { parseValue } from '#core/documents.ts';
 import { SourceUnavailable } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
-import type { LeftOut, Manifest } from '#core/manifest.ts';
+import type { LeftOut, ManifestSummary } from '#core/manifest.ts';
+import { entriesOf, isLeftOut, type StoredManifest } from '#core/manifest-lines.ts';
 import { hasChanges, PLAN_FORMAT, type Plan, planDigest } from '#core/plan.ts';
 import type { InventoryReceipt } from '#core/receipt.ts';
 import { sign } from '#core/signed.ts';
@@ -42,7 +43,7 @@ export async function plan(dependencies: PlanDependencies, event: unknown): Prom
 
 export interface PlanningSource {
   readonly receipt: InventoryReceipt & { readonly snapshot: NonNullable<InventoryReceipt['snapshot']> };
-  readonly manifest: Manifest;
+  readonly manifest: StoredManifest;
 }
 
 /** Once the plan has expired, what the approval function itself needs to find the decision that was made in time. */
@@ -59,7 +60,7 @@ async function makePlan(dependencies: PlanDependencies, request: SyncRequest): P
     destinations.push(await planDestination({ store, request, source, server }));
   }
   const createdAt = now();
-  const { receipt, manifest } = source;
+  const { receipt } = source;
   const unsigned = {
     format: PLAN_FORMAT,
     sync: request.sync,
@@ -70,12 +71,12 @@ async function makePlan(dependencies: PlanDependencies, request: SyncRequest): P
     source: {
       server: request.source,
       manifest: receipt.summary.manifest,
-      artifacts: manifest.summary.artifacts,
-      bytes: manifest.summary.bytes,
+      artifacts: receipt.summary.artifacts,
+      bytes: receipt.summary.bytes,
       bytesUploaded: receipt.bytesUploaded,
-      protected: manifest.summary.protected,
-      leftOut: leftOut(manifest),
-      leftOutNotable: notableLeftOut(manifest),
+      protected: receipt.summary.protected,
+      leftOut: leftOut(receipt.summary),
+      leftOutNotable: notableLeftOut(source),
     },
     destinations,
   } as const;
@@ -103,15 +104,16 @@ async function readSource(store: Dependencies['store'], request: SyncRequest): P
 }
 
 /** A name that was left out is something a person should see; which of many matters little. */
-function notableLeftOut({ entries }: Manifest): LeftOut[] {
+function notableLeftOut({ manifest, receipt }: PlanningSource): LeftOut[] {
   const notable: LeftOut[] = [];
-  for (const entry of entries) {
-    if (entry.kind !== 'artifact' && entry.kind !== 'protected' && entry.kind !== 'folder') notable.push(entry);
-    if (notable.length === MOST_LEFT_OUT) break;
+  if (leftOut(receipt.summary) === 0) return notable;
+  // To its end: only then are the bytes known to be the source's.
+  for (const entry of entriesOf(manifest)) {
+    if (isLeftOut(entry) && notable.length < MOST_LEFT_OUT) notable.push(entry);
   }
   return notable;
 }
 
-function leftOut({ summary }: Manifest): number {
-  return summary.unrecognised + summary.links + summary.special + summary.unnameable;
+function leftOut({ links, special, unnameable, unrecognised }: ManifestSummary): number {
+  return unrecognised + links + special + unnameable;
 }

@@ -179,7 +179,8 @@ describe('an agent at a source', () => {
   it('uploads again what has vanished from the store', async () => {
     begin({ 'a.ini': 'a'.repeat(5000) }, { 'b.ini': 'b' });
     await control.inventory(SOURCE, true);
-    for await (const { key } of control.store.list('packs/')) await control.store.delete(key);
+    for (const folder of ['snapshots/', 'packs/'])
+      for await (const { key } of control.store.list(folder)) await control.store.delete(key);
     expect(await control.apply(await control.plan())).toMatchObject({ outcome: 'SUCCEEDED' });
   });
 

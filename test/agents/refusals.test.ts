@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { decodeIndex, encodeIndex, type Recipe } from '#core/chunk-index.ts';
 import { encodeDocument } from '#core/documents.ts';
 import { keys, orderId, parseOrderId } from '#core/keys.ts';
 import type { Order } from '#core/order.ts';
@@ -9,7 +10,7 @@ import { parseRelativePath } from '#core/path-rules.ts';
 import { encodePart, type Operation } from '#core/plan.ts';
 import { serverIdSchema } from '#core/server.ts';
 import { sign } from '#core/signed.ts';
-import { decodeSnapshot, encodeSnapshot, type Recipe } from '#core/snapshot.ts';
+import { decodeSnapshot, encodeSnapshot } from '#core/snapshot.ts';
 import { createKeySigner } from '#test/support/key-signer.ts';
 import { readTree, type Tree, writeTree } from '#test/support/trees.ts';
 import { Control, DESTINATION, type Planned, type RunningAgent, SOURCE } from './control.ts';
@@ -171,7 +172,7 @@ describe('an agent refuses, with a receipt and without a write,', () => {
     expect(receipt).toMatchObject({
       outcome: 'REFUSED',
       reason: 'UNREADABLE',
-      detail: expect.stringContaining('damaged: chunk'),
+      detail: expect.stringMatching(/packs\/.* is damaged: chunk .* remove it and snapshots\//),
     });
   });
 
@@ -191,15 +192,10 @@ describe('an agent refuses, with a receipt and without a write,', () => {
   it('a chunk that inflates beyond what the snapshot says', async () => {
     const pair = begin();
     const receipt = await refusalAfter(pair, (planned) =>
-      withSnapshot(pair, planned, (recipe) => {
+      withIndex(pair, planned, (recipe) => {
         const [chunk, ...rest] = recipe.chunks;
-        if (chunk?.encoding !== 'zstd') return recipe;
-        const halves = [
-          { ...chunk, size: 10 },
-          { ...chunk, size: recipe.size - 10 },
-        ];
-        return { ...recipe, chunks: [...halves, ...rest] };
-      }),
+        return chunk?.encoding === 'zstd' ? { ...recipe, size: 10, chunks: [{ ...chunk, size: 10 }, ...rest] } : recipe;
+      }).then((bent) => withOperation(bent, 'firmware/b.bin', { size: 10 })),
     );
     expect(receipt).toMatchObject({
       outcome: 'REFUSED',
@@ -210,7 +206,7 @@ describe('an agent refuses, with a receipt and without a write,', () => {
 
   it('a snapshot without the content of the plan', async () => {
     const pair = begin();
-    const receipt = await refusalAfter(pair, (planned) => withSnapshot(pair, planned, () => undefined));
+    const receipt = await refusalAfter(pair, (planned) => withIndex(pair, planned, () => undefined));
     expect(receipt).toMatchObject({ outcome: 'REFUSED', reason: 'WRONG_PLAN' });
   });
 
@@ -231,22 +227,20 @@ describe('an agent refuses, with a receipt and without a write,', () => {
   });
 });
 
-/** The plan with a snapshot that somebody has bent. */
-async function withSnapshot(
+/** The plan with an index that somebody has bent. */
+async function withIndex(
   { control }: Pair,
   planned: Planned,
   bend: (recipe: Recipe) => Recipe | undefined,
 ): Promise<Planned> {
+  const read = async (key: string) => (await control.store.get(key))?.body ?? new Uint8Array();
   const { snapshot: digest } = planned.header;
-  const stored = await control.store.get(keys.snapshot(digest));
-  const snapshot = decodeSnapshot(stored?.body ?? new Uint8Array(), digest);
-  const recipes = new Map(
-    [...snapshot.recipes].flatMap(([sha256, recipe]) => {
-      const bent = bend(recipe);
-      return bent === undefined ? [] : [[sha256, bent] as const];
-    }),
-  );
-  const bent = encodeSnapshot({ ...snapshot, recipes });
+  const snapshot = decodeSnapshot(await read(keys.snapshot(digest)), digest);
+  const [newest = expect.unreachable()] = snapshot.indexes;
+  const { recipes } = decodeIndex(await read(keys.index(newest)), newest);
+  const index = encodeIndex({ recipes: [...recipes.values()].flatMap((recipe) => bend(recipe) ?? []) });
+  await control.store.put(keys.index(index.digest), index.bytes);
+  const bent = encodeSnapshot({ ...snapshot, indexes: [index.digest] });
   await control.store.put(keys.snapshot(bent.digest), bent.bytes);
   return { ...planned, header: { ...planned.header, snapshot: bent.digest } };
 }

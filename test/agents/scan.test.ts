@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { STAMP_FIELDS, writeStamp } from '#agents/file-stats.ts';
+import { type HashedFile, hashFiles } from '#agents/hash-files.ts';
 import { readUnchanged } from '#agents/read-file.ts';
 import { scan } from '#agents/scan.ts';
 import { sha256 } from '#core/digest.ts';
@@ -213,6 +215,27 @@ describe('a scan', () => {
     await expect(
       scan({ root, profile: PROFILE, workers: WORKERS, signal: AbortSignal.abort(new Error('stop')) }),
     ).rejects.toThrow('stop');
+  });
+});
+
+describe('hashing a file that was found before', () => {
+  function hashed(root: string, stamps: BigInt64Array): HashedFile[] {
+    const step = hashFiles({ root, paths: ['a.ini'], stamps }).next();
+    return step.done === true ? step.value : [];
+  }
+
+  it('is of that file, or says which one it is of', () => {
+    const root = tree({ 'a.ini': 'a' });
+    const path = join(root, 'a.ini');
+    const stamps = new BigInt64Array(STAMP_FIELDS);
+    writeStamp(stamps, 0, lstatSync(path, { bigint: true }));
+    expect(hashed(root, stamps)).toEqual([sha256('a')]);
+    writeFileSync(path, 'b');
+    const { mtimeNs } = lstatSync(path, { bigint: true });
+    const changed = { kind: 'hashed', sha256: sha256('b'), stats: expect.objectContaining({ mtimeNs, size: 1n }) };
+    expect(hashed(root, stamps)).toEqual([changed]);
+    execFileSync('rm', [path]);
+    expect(hashed(root, stamps)).toEqual([{ kind: 'gone' }]);
   });
 });
 

@@ -46,6 +46,7 @@ describe('a worker pool', () => {
             size: 1,
             encoding: 'raw',
             sha256: sha256(new Uint8Array(1)),
+            bases: [],
             places: [{ path: lost.path, position: 0 }],
           },
         ],

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Differences, findDifferences } from '#core/differences.ts';
-import { createManifest, isArtifact, type Manifest, type ManifestEntry } from '#core/manifest.ts';
+import { type Differences, findDifferences, findStoredDifferences } from '#core/differences.ts';
+import { createManifest, encodeManifest, isArtifact, type Manifest, type ManifestEntry } from '#core/manifest.ts';
+import type { StoredManifest } from '#core/manifest-lines.ts';
 import { bringsContent, type Operation } from '#core/plan.ts';
 import { foldersAbove, treeArbitrary } from './arbitraries.ts';
 import { manifestOf, PROFILE_DIGEST } from './samples.ts';
@@ -10,6 +11,23 @@ import { manifestOf, PROFILE_DIGEST } from './samples.ts';
 type Tree = ReadonlyMap<string, string>;
 
 describe('the differences of two trees', () => {
+  test('are the same whether the manifests are parsed or read as they lie in the store', () => {
+    const options = fc.record(
+      { mode: fc.constantFrom('overwrite', 'mirror'), only: fc.constant(['firmware']) },
+      { requiredKeys: ['mode'] },
+    );
+    fc.assert(
+      fc.property(treeArbitrary, treeArbitrary, options, (ours, theirs, how) => {
+        const [source, destination] = [manifestOf(ours), manifestOf(theirs)];
+        expect(findStoredDifferences(stored(source), stored(destination), how)).toEqual({
+          differences: findDifferences(source.entries, destination.entries, how),
+          source: source.summary,
+          destination: destination.summary,
+        });
+      }),
+    );
+  });
+
   test('applied in mirror mode, give the destination the very artifacts of the source', () => {
     fc.assert(
       fc.property(treeArbitrary, treeArbitrary, (ours, theirs) => {
@@ -184,6 +202,10 @@ function applyOperations(before: Tree, operations: readonly Operation[]): Tree {
     expect(foldersAbove(path).filter((folder) => tree.has(folder))).toEqual([]);
   }
   return tree;
+}
+
+function stored(manifest: Manifest): StoredManifest {
+  return { what: 'manifest', digest: manifest.summary.manifest, bytes: encodeManifest(manifest) };
 }
 
 function artifactsOf({ entries }: Manifest): Tree {

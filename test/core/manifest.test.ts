@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Sha256 } from '#core/digest.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { createManifest, decodeManifest, encodeManifest, isArtifact, type ManifestEntry } from '#core/manifest.ts';
+import { entriesOf } from '#core/manifest-lines.ts';
 import { treeArbitrary } from './arbitraries.ts';
 import { digest, fileEntry, manifestOf, PROFILE_DIGEST } from './samples.ts';
 import { expectToDetectEveryFlippedBit, rewriteLines } from './tampering.ts';
@@ -109,6 +111,7 @@ describe('the state digest', () => {
 describe('a manifest from the store is refused', () => {
   test('with any bit flipped', () => {
     expectToDetectEveryFlippedBit(stored);
+    expectToDetectEveryFlippedBit({ ...stored, decode: readLines });
   });
 
   test.each<[string, (lines: readonly string[]) => readonly string[], RegExp]>([
@@ -125,17 +128,25 @@ describe('a manifest from the store is refused', () => {
     ['with a size that is not a count', edit('"size":3', '"size":-3'), /size/],
     ['with a digest in capitals', edit(/"sha256":"[^"]*"/, `"sha256":"${'A'.repeat(64)}"`), /hex digits/],
     ['with a line that is not JSON', (lines) => [...lines, '{'], /not JSON/],
-    ['in another spelling of the same values', edit('"kind":', ' "kind":'), /digest/],
+    ['in another spelling of the same values', edit('"kind":', ' "kind":'), /digest|canonical/],
+    ['with a letter of a path spelled as an escape', edit('"b.cfg"', '"\\u0062.cfg"'), /digest|canonical/],
   ])('%s', (_, rewrite, problem) => {
-    const read = rewriteLines(stored, rewrite);
-    expect(read).toThrow(InvalidDocument);
-    expect(read).toThrow(problem);
+    for (const decode of [decodeManifest, readLines]) {
+      const read = rewriteLines<unknown>({ ...stored, decode }, rewrite);
+      expect(read).toThrow(InvalidDocument);
+      expect(read).toThrow(problem);
+    }
   });
 
   test('under the name of another', () => {
     expect(() => decodeManifest(stored.bytes, digest('another'))).toThrow(InvalidDocument);
   });
 });
+
+/** What of it there is to see when it is read without being held. */
+function readLines(bytes: Uint8Array, expected: Sha256): readonly unknown[] {
+  return [...entriesOf({ what: 'manifest', digest: expected, bytes })];
+}
 
 function edit(what: string | RegExp, replacement: string): (lines: readonly string[]) => readonly string[] {
   return ([first = '', ...rest]) => [first, ...rest.map((line) => line.replace(what, replacement))];
