@@ -1,4 +1,4 @@
-import { zstdCompressSync } from 'node:zlib';
+import { constants, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -36,6 +36,20 @@ describe('lines', () => {
         expect([...decompressLines('lines', compressLines(lines))]).toEqual(lines);
       }),
     );
+  });
+
+  test('come back wherever their writer began a new frame', () => {
+    const text = Buffer.from('first\nsecond ä\n\nlast\n');
+    for (let cut = 0; cut <= text.length; cut++) {
+      const frames = [text.subarray(0, cut), text.subarray(cut), Buffer.alloc(0)].map((part) => zstdCompressSync(part));
+      expect([...decompressLines('lines', Buffer.concat(frames))]).toEqual(['first', 'second ä', '', 'last']);
+    }
+    const [checked, plain] = [
+      zstdCompressSync('a\n', { params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
+      zstdCompressSync('x'.repeat(300_000)),
+    ];
+    const lines = [...decompressLines('lines', Buffer.concat([checked, plain, checked]))];
+    expect(lines).toEqual(['a', `${'x'.repeat(300_000)}a`]);
   });
 
   test('come back also when they are many', () => {

@@ -100,6 +100,33 @@ describe('a path that the rules accept', () => {
   });
 });
 
+test('a plain path is judged as one is that needs a closer look', () => {
+  const piece = fc.constantFrom(
+    'a',
+    'Con',
+    'nul',
+    'com1',
+    'LPT',
+    'aux',
+    '-',
+    '_',
+    '.',
+    ' ',
+    '/',
+    '.lockstep',
+    ':',
+    'x.y',
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 6 }), (pieces) => {
+      const path = pieces.join('');
+      const isBroken = (one: string) => brokenPathRule(one) !== undefined;
+      expect(isBroken(path)).toBe(isBroken(`${path}/é`));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 describe('refuses', () => {
   test.each([
     ['', 'empty'],
