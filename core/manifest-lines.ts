@@ -2,6 +2,7 @@ import { LineHasher, type Sha256 } from './digest.ts';
 import { decompressBlocks, utf8 } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
 import {
+  EntryCounts,
   type LeftOut,
   MAX_ENTRIES,
   type ManifestEntry,
@@ -45,16 +46,7 @@ export class ManifestReader {
   readonly #profile: Sha256;
   readonly #state = new LineHasher();
   readonly #protectedState = new LineHasher();
-  readonly #counts = {
-    artifacts: 0,
-    bytes: 0,
-    protected: 0,
-    folders: 0,
-    unrecognised: 0,
-    links: 0,
-    special: 0,
-    unnameable: 0,
-  };
+  readonly #counts = new EntryCounts();
   #text = '';
   #at = 0;
   #entries = 0;
@@ -112,37 +104,14 @@ export class ManifestReader {
       profile: this.#profile,
       state: this.#state.digest(),
       protectedState: this.#protectedState.digest(),
-      ...this.#counts,
+      ...this.#counts.totals,
     };
   }
 
   #count(seen: SeenEntry, countsState: boolean): void {
-    switch (seen.kind) {
-      case 'artifact':
-        this.#counts.artifacts++;
-        this.#counts.bytes += seen.size;
-        if (countsState) this.#state.add(stateOf(seen));
-        break;
-      case 'protected':
-        this.#counts.protected++;
-        this.#protectedState.add(stateOf(seen));
-        break;
-      case 'folder':
-        this.#counts.folders++;
-        break;
-      case 'unrecognised':
-        this.#counts.unrecognised++;
-        break;
-      case 'link':
-        this.#counts.links++;
-        break;
-      case 'special':
-        this.#counts.special++;
-        break;
-      case 'unnameable':
-        this.#counts.unnameable++;
-        break;
-    }
+    this.#counts.add(seen);
+    if (seen.kind === 'protected') this.#protectedState.add(stateOf(seen));
+    else if (seen.kind === 'artifact' && countsState) this.#state.add(stateOf(seen));
   }
 
   #advance(): void {

@@ -182,7 +182,34 @@ class ManifestSum {
   readonly #manifest = new LineHasher();
   readonly #state = new LineHasher();
   readonly #protectedState = new LineHasher();
-  readonly #counts = {
+  readonly #counts = new EntryCounts();
+
+  constructor(profile: Sha256) {
+    this.#profile = profile;
+    this.#manifest.add(headerLine(profile));
+  }
+
+  add(entry: ManifestEntry): void {
+    this.#manifest.add(manifestLine(entry));
+    this.#counts.add(entry);
+    if (entry.kind === 'artifact') this.#state.add(stateLine(entry));
+    else if (entry.kind === 'protected') this.#protectedState.add(stateLine(entry));
+  }
+
+  summary(): ManifestSummary {
+    return {
+      manifest: this.#manifest.digest(),
+      profile: this.#profile,
+      state: this.#state.digest(),
+      protectedState: this.#protectedState.digest(),
+      ...this.#counts.totals,
+    };
+  }
+}
+
+/** How many entries there are of each kind, and the bytes that travel. */
+export class EntryCounts {
+  readonly totals = {
     artifacts: 0,
     bytes: 0,
     protected: 0,
@@ -193,51 +220,21 @@ class ManifestSum {
     unnameable: 0,
   };
 
-  constructor(profile: Sha256) {
-    this.#profile = profile;
-    this.#manifest.add(headerLine(profile));
-  }
-
-  add(entry: ManifestEntry): void {
-    this.#manifest.add(manifestLine(entry));
-    switch (entry.kind) {
-      case 'artifact':
-        this.#state.add(stateLine(entry));
-        this.#counts.artifacts++;
-        this.#counts.bytes += entry.size;
-        break;
-      case 'protected':
-        this.#protectedState.add(stateLine(entry));
-        this.#counts.protected++;
-        break;
-      case 'folder':
-        this.#counts.folders++;
-        break;
-      case 'unrecognised':
-        this.#counts.unrecognised++;
-        break;
-      case 'link':
-        this.#counts.links++;
-        break;
-      case 'special':
-        this.#counts.special++;
-        break;
-      case 'unnameable':
-        this.#counts.unnameable++;
-        break;
-    }
-  }
-
-  summary(): ManifestSummary {
-    return {
-      manifest: this.#manifest.digest(),
-      profile: this.#profile,
-      state: this.#state.digest(),
-      protectedState: this.#protectedState.digest(),
-      ...this.#counts,
-    };
+  add(entry: { readonly kind: ManifestEntry['kind']; readonly size?: number }): void {
+    this.totals[COUNTED_AS[entry.kind]]++;
+    if (entry.kind === 'artifact') this.totals.bytes += entry.size ?? 0;
   }
 }
+
+const COUNTED_AS = {
+  artifact: 'artifacts',
+  protected: 'protected',
+  folder: 'folders',
+  unrecognised: 'unrecognised',
+  link: 'links',
+  special: 'special',
+  unnameable: 'unnameable',
+} as const satisfies Record<ManifestEntry['kind'], keyof ManifestSummary>;
 
 function assertClassFitsKind(what: string, entry: ManifestEntry): void {
   if (entry.kind !== 'artifact' && entry.kind !== 'protected') return;
