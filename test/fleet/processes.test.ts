@@ -64,9 +64,7 @@ describe('a fleet of processes', () => {
     await fleet.killAgent('b/one');
     await approve(sync);
     const server = serverIdSchema.parse('b/one');
-    await fleet.until(
-      async () => (await fleet.store.head(keys.orderRecord(syncIdSchema.parse(sync), 'apply', server))) !== undefined,
-    );
+    await fleet.until(async () => (await fleet.currentStep(server)) === 'apply');
     await fleet.killController();
     fleet.startAgent('b/one');
     const receipt = keys.receipt(server, orderId(syncIdSchema.parse(sync), 'apply', server));

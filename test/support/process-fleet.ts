@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { DirectoryStore } from '#adapters/directory-store.ts';
+import { parseDocument } from '#core/documents.ts';
 import { keys } from '#core/keys.ts';
+import { signedOrderSchema } from '#core/order.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import { serverIdSchema } from '#core/server.ts';
+import { type ServerId, serverIdSchema } from '#core/server.ts';
 import { syncIdSchema } from '#core/sync.ts';
 import { type Ended, Programs } from './programs.ts';
 import { type Tree, writeTree } from './trees.ts';
@@ -91,6 +93,13 @@ export class ProcessFleet {
 
   async killAgent(server: string): Promise<void> {
     await kill(this.#agents.get(server));
+  }
+
+  /** What the server was last told to do. */
+  async currentStep(server: ServerId): Promise<string | undefined> {
+    const key = keys.currentOrder(server);
+    const stored = await this.store.get(key);
+    return stored && parseDocument(key, signedOrderSchema, stored.body).payload.step;
   }
 
   rootOf(server: string): string {
