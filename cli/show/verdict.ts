@@ -48,7 +48,7 @@ function lastSentence(verdict: SyncVerdict, labels: Labels): string {
     case 'IN_SYNC':
       return `In sync: nothing was to be done at ${count(all, 'destination')}.`;
     case 'SUCCEEDED':
-      return `Succeeded: ${count(all, 'destination')} in sync with the source, re-read and verified by SHA-256.`;
+      return `Succeeded: ${count(all, 'destination')} in sync with the source; what was written was read back and verified by SHA-256.`;
     case 'PLANNED':
       return 'Planned: these differences are there; nothing was written. Sync without --dry-run to overwrite.';
     case 'REJECTED':
