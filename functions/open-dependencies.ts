@@ -8,8 +8,11 @@ import { parseValue } from '#core/documents.ts';
 import type { Dependencies } from './dependencies.ts';
 
 const environmentSchema = z.object({
-  /** `s3://BUCKET`. */
-  LOCKSTEP_STORE: z.string().min(1),
+  /** `s3://BUCKET`: S3 names whole keys in its events, and the workflow reads its items by whole keys. */
+  LOCKSTEP_STORE: z
+    .string()
+    .min(1)
+    .refine((url) => !/^s3:\/\/[^/]+\/./.test(url), 'expected a whole bucket, s3://BUCKET without a prefix'),
   /** Path of the control plane's private key. */
   LOCKSTEP_CONTROL_KEY: z.string().min(1),
   /** Folder that takes the mails. */

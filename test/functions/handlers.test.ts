@@ -128,6 +128,12 @@ describe('the Lambda handlers', () => {
     await expect(plan({ sync: '20260102T030405Z-0a1b2c3d' }, {})).rejects.toThrow(/LOCKSTEP_STORE/);
   });
 
+  it('refuse a store that is a part of a bucket, whose events they would not know', async () => {
+    vi.stubEnv('LOCKSTEP_STORE', 's3://fleet/part');
+    const plan = await handlerOf('plan');
+    await expect(plan({ sync: '20260102T030405Z-0a1b2c3d' }, {})).rejects.toThrow(/without a prefix/);
+  });
+
   it('try again to open what failed to open at an earlier call', async () => {
     vi.stubEnv('LOCKSTEP_CONTROL_KEY', join(folder, 'not-there-yet', 'control-key.pem'));
     const plan = await handlerOf('plan');
