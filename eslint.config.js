@@ -2,7 +2,7 @@ import { parser, plugin } from 'typescript-eslint';
 
 /** Only what needs types and Biome cannot do; everything else is in biome.json. */
 export default [
-  { ignores: ['**/dist/', '**/cdk.out/', '**/coverage/'] },
+  { ignores: ['.cache/', '**/dist/', '**/cdk.out/', '**/coverage/'] },
   {
     files: ['**/*.ts'],
     languageOptions: { parser, parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

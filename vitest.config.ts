@@ -4,6 +4,8 @@ import { ClosingLineReporter } from './test/support/closing-line-reporter.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Needs Wine: npm run test:windows.
+    exclude: ['test/windows/**'],
     passWithNoTests: false,
     pool: 'forks',
     maxWorkers: 2,

@@ -2,7 +2,7 @@ import { linkSync, lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { syncFolder } from '#adapters/durable-file.ts';
 import { hasCode, retryWhileInUse } from '#adapters/file-errors.ts';
 import { bringsContent, type Operation } from '#core/plan.ts';
-import { findEntry } from './find-entry.ts';
+import { findEntry, isReadOnly, isThere } from './find-entry.ts';
 import type { Journal } from './journal.ts';
 import type { WorkFolder } from './work-folder.ts';
 
@@ -28,12 +28,12 @@ export async function* activate(activation: Activation): AsyncGenerator<number, 
       await move(path, work.old(number));
       yield ++done;
     } else if (operation.change === 'update') {
-      await keep(path, work.old(number));
+      keep(path, work.old(number));
       yield done;
     }
   }
   for (const folder of emptied(journal.operations)) {
-    removeIfEmpty(`${root}/${folder}`);
+    await removeIfEmpty(`${root}/${folder}`);
     yield done;
   }
   for (const folder of journal.newFolders) {
@@ -43,7 +43,8 @@ export async function* activate(activation: Activation): AsyncGenerator<number, 
   for (const [number, operation] of operations) {
     if (!bringsContent(operation)) continue;
     if (operation.change === 'create') assertFree(`${root}/${operation.path}`);
-    await move(work.fresh(number), `${root}/${operation.path}`);
+    else if (!isThere(work.old(number))) await move(`${root}/${operation.path}`, work.old(number));
+    await move(work.fresh(number, operation.sha256), `${root}/${operation.path}`);
     yield ++done;
   }
   await syncTouched(activation);
@@ -59,13 +60,17 @@ export function move(from: string, to: string): Promise<void> {
   return retryWhileInUse(() => renameSync(from, to));
 }
 
-/** A second name for the old content; where the file system has no such thing, the old file moves away at once. */
-async function keep(path: string, kept: string): Promise<void> {
+/**
+ * A second name for the old content. Where there can be none, the old file moves away just before the new one takes its
+ * place: on a file system without links, and for a file that Windows shows as read-only, which no rename replaces, and
+ * whose attribute a second name would share.
+ */
+function keep(path: string, kept: string): void {
+  if (process.platform === 'win32' && isReadOnly(lstatSync(path))) return;
   try {
     linkSync(path, kept);
   } catch (error) {
-    if (!hasCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL', 'EISDIR')) throw error;
-    await move(path, kept);
+    if (!hasCode(error, ...NO_LINK)) throw error;
   }
 }
 
@@ -92,11 +97,13 @@ function emptied(operations: readonly Operation[]): string[] {
   return [...left].filter((folder) => !needed.has(folder)).sort((a, b) => b.length - a.length);
 }
 
-function removeIfEmpty(path: string): void {
+/** One that another program works in stays, on Windows: an empty folder is no difference. */
+export async function removeIfEmpty(path: string): Promise<void> {
   try {
-    rmdirSync(path);
+    await retryWhileInUse(() => rmdirSync(path));
   } catch (error) {
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+    const isInUse = process.platform === 'win32' && hasCode(error, 'EBUSY', 'EPERM', 'EACCES');
+    if (!isInUse && !hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR')) throw error;
   }
 }
 
@@ -120,3 +127,6 @@ function makeFolder(path: string): void {
 function assertFree(path: string): void {
   if (findEntry(path) !== undefined) throw new Error(`${path} has appeared meanwhile`);
 }
+
+/** What link(2) says where there are no links; EBUSY: another program shares the file with nobody. */
+const NO_LINK = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL', 'EISDIR', 'EBUSY'];

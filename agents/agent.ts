@@ -30,6 +30,8 @@ export interface AgentDependencies {
   readonly now: () => Date;
   readonly log: AgentLog;
   readonly pollMilliseconds: number;
+  /** The pause between two looks for an order, for whoever can say that one was written; by default just that. */
+  readonly pause?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   readonly workers: WorkerPool;
   /** To and from the store; asked again and again, so that it can change at any time. `undefined`: no limit. */
   readonly bytesPerSecond?: () => number | undefined;

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import { decodeIndex, type Index } from '#core/chunk-index.ts';
@@ -5,7 +6,7 @@ import type { Sha256 } from '#core/digest.ts';
 import { encodeDocument } from '#core/documents.ts';
 import { InvalidDocument, OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
-import { decodeManifest, type Manifest, type ManifestEntry } from '#core/manifest.ts';
+import type { Manifest, ManifestEntry } from '#core/manifest.ts';
 import { type ApplyOrder, assertPartBelongsTo } from '#core/order.ts';
 import { type ChangeCounts, decodePart, type PlanPart } from '#core/plan.ts';
 import { RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
@@ -13,7 +14,11 @@ import { type Signed, sign } from '#core/signed.ts';
 import { decodeSnapshot, type Snapshot } from '#core/snapshot.ts';
 import { type Activation, activate } from './activate.ts';
 import { assertAwaited } from './assert-awaited.ts';
+import { keepStaged } from './carry-over.ts';
+import { damagedObject } from './damaged-object.ts';
 import { readJournal, writeJournal } from './journal.ts';
+import { ManifestMemory } from './manifest-memory.ts';
+import { fetched } from './metered-store.ts';
 import type { Work } from './obey.ts';
 import {
   assertAllowed,
@@ -52,17 +57,25 @@ export async function applyOrder(applying: Work<ApplyOrder>): Promise<Signed<Rec
       manifest: before,
       snapshotKey: keys.snapshot(part.header.snapshot),
       loadSnapshot: () => fetching.snapshot(part),
-      loadIndex: (digest) => fetching.index(digest),
-      onFetched: (bytes) => fetching.count(bytes),
+      loadIndex: (digest) => fetching.index(digest, part, work),
     });
     applying.signal.throwIfAborted();
     await assertAwaited(context, order, applying.signal);
     assertUntouched(context.root, part.operations, site);
-    return await swap({ ...applying, work, part, before, site, bytesFetched: fetching.bytes });
+    return await swap({ ...applying, work, part, before, site });
   } catch (error) {
-    await dropWorkFolder(context.root, work);
+    await leaveStaged(applying, work, error);
     throw hasCode(error, 'ENOSPC', 'EDQUOT') ? noSpace(context.root, 'it ran full before the swap', error) : error;
   }
+}
+
+/** What ends an attempt from outside leaves its staging for the next one; what is wrong with the order does not. */
+async function leaveStaged({ context, signal }: Work, work: WorkFolder, error: unknown): Promise<void> {
+  // The same order is obeyed at the next start.
+  if (signal.aborted) return;
+  const isRefused = error instanceof OrderRefused && error.reason !== 'WITHDRAWN';
+  const isFull = hasCode(error, 'ENOSPC', 'EDQUOT');
+  await (isRefused || isFull ? dropWorkFolder : keepStaged)(context.root, work);
 }
 
 interface Swap extends Work<ApplyOrder> {
@@ -70,7 +83,6 @@ interface Swap extends Work<ApplyOrder> {
   readonly part: PlanPart;
   readonly before: Manifest;
   readonly site: Site;
-  readonly bytesFetched: number;
 }
 
 /** From the journal on there is no stopping: it ends in the new state or in the old one. */
@@ -91,17 +103,17 @@ async function swap(swapping: Swap): Promise<Signed<Receipt>> {
     await writeFileDurably(work.receipt, encodeDocument(receipt));
     return receipt;
   } catch (error) {
-    return rollBack(context, activation, (error as Error).message);
+    return rollBack(context, activation, { why: (error as Error).message, meters: swapping.meters });
   }
 }
 
 /** Reads back from the disk what was written; the rest must at least look as it did. */
-async function verify({ before, context, part, progress, startedAt }: Swap): Promise<Manifest> {
+async function verify({ before, context, part, progress }: Swap): Promise<Manifest> {
   const touched = new Set<string>(part.operations.map(({ path }) => path));
   const statIndex = context.statIndex.mistrusting((path) => touched.has(path));
   // The signal may have come meanwhile; what is swapped must be verified all the same.
   const { signal } = new AbortController();
-  const after = await scanWithProgress({ context: { ...context, statIndex }, progress, startedAt, signal });
+  const after = await scanWithProgress({ context: { ...context, statIndex }, progress, signal });
   progress.enter('verifying');
   if (after.summary.state !== part.header.stateAfter)
     throw new Error('after the swap the files were not those of the plan');
@@ -117,7 +129,7 @@ function assertNoUnfinished(root: string, own: WorkFolder): void {
   throw new OrderRefused('GUARD', `an earlier apply is not undone, see ${other.path}: restart the agent to try again`);
 }
 
-function receiptOf({ before, bytesFetched, context, order, part, startedAt }: Swap, after: Manifest): Receipt {
+function receiptOf({ before, context, meters, order, part, startedAt }: Swap, after: Manifest): Receipt {
   return {
     format: RECEIPT_FORMAT,
     order: order.order,
@@ -132,7 +144,7 @@ function receiptOf({ before, bytesFetched, context, order, part, startedAt }: Sw
     before: statesOf(before),
     after: statesOf(after),
     changes: countChanges(part, before),
-    bytesFetched,
+    ...fetched(meters),
   };
 }
 
@@ -151,18 +163,9 @@ function countChanges({ operations }: PlanPart, before: Manifest): ChangeCounts 
 /** Documents from the store, each held to the digest that the order leads to. */
 class Fetching {
   readonly #applying: Work<ApplyOrder>;
-  #bytes = 0;
 
   constructor(applying: Work<ApplyOrder>) {
     this.#applying = applying;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  count(bytes: number): void {
-    this.#bytes += bytes;
   }
 
   async part(): Promise<PlanPart> {
@@ -175,40 +178,64 @@ class Fetching {
   }
 
   snapshot({ header }: PlanPart): Promise<Snapshot> {
-    return this.#document(keys.snapshot(header.snapshot), (bytes) => decodeSnapshot(bytes, header.snapshot));
+    const key = keys.snapshot(header.snapshot);
+    return this.#needed(key, key, (bytes) => decodeSnapshot(bytes, header.snapshot));
   }
 
-  index(digest: Sha256): Promise<Index> {
-    return this.#document(keys.index(digest), (bytes) => decodeIndex(bytes, digest));
+  /** Kept in the work folder: one of many contents is too long to be fetched again after every kill. */
+  async index(digest: Sha256, { header }: PlanPart, work: WorkFolder): Promise<Index> {
+    const kept = work.index(digest);
+    try {
+      return decodeIndex(await readFile(kept), digest);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT') && !(error instanceof InvalidDocument)) throw error;
+    }
+    return this.#needed(keys.index(digest), keys.snapshot(header.snapshot), async (bytes) => {
+      const index = decodeIndex(bytes, digest);
+      await writeFile(kept, bytes, { mode: 0o600 });
+      return index;
+    });
   }
 
   /** What the plan was made for, to say what has changed; without it the refusal stands all the same. */
   async manifestIfStale({ header }: PlanPart, found: Manifest): Promise<readonly ManifestEntry[] | undefined> {
     if (found.summary.state === header.stateBefore) return undefined;
-    const key = keys.manifest(header.server, header.destinationManifest);
-    try {
-      return (await this.#document(key, (bytes) => decodeManifest(bytes, header.destinationManifest))).entries;
-    } catch (error) {
-      if (error instanceof OrderRefused) return undefined;
-      throw error;
-    }
+    const memory = await ManifestMemory.open(this.#applying.context.stateFolder);
+    return memory.entries(header.destinationManifest);
   }
 
-  async #document<T>(key: string, decode: (bytes: Uint8Array) => T): Promise<T> {
-    const { context, signal } = this.#applying;
-    const stored = await context.store.get(key, { signal });
-    if (stored === undefined)
-      throw new OrderRefused('WRONG_PLAN', `the store's object ${key} is missing; start a new sync`);
-    this.#bytes += stored.body.length;
-    try {
-      return decode(stored.body);
-    } catch (cause) {
-      if (!(cause instanceof InvalidDocument)) throw cause;
-      throw new OrderRefused(
+  /** One that the snapshot leads to, or itself. */
+  #needed<T>(key: string, snapshotKey: string, decode: (bytes: Uint8Array) => T | Promise<T>): Promise<T> {
+    const { store } = this.#applying.context;
+    return this.#read(key, decode, (cause) =>
+      damagedObject(store, { key, snapshotKey, problem: cause?.message ?? 'it is missing' }, { cause }),
+    );
+  }
+
+  #document<T>(key: string, decode: (bytes: Uint8Array) => T): Promise<T> {
+    return this.#read(key, decode, (cause) => {
+      if (cause === undefined)
+        return new OrderRefused('WRONG_PLAN', `the store's object ${key} is missing; start a new sync`);
+      return new OrderRefused(
         'WRONG_PLAN',
         `${cause.message}; the store's object ${key} is not the approved one: start a new sync`,
         { cause },
       );
+    });
+  }
+
+  async #read<T>(
+    key: string,
+    decode: (bytes: Uint8Array) => T | Promise<T>,
+    refusal: (cause: InvalidDocument | undefined) => OrderRefused,
+  ): Promise<T> {
+    const { context, signal } = this.#applying;
+    const stored = await context.store.get(key, { signal });
+    if (stored === undefined) throw refusal(undefined);
+    try {
+      return await decode(stored.body);
+    } catch (cause) {
+      throw cause instanceof InvalidDocument ? refusal(cause) : cause;
     }
   }
 }

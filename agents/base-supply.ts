@@ -1,10 +1,10 @@
 import type { Chunk } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { keys } from '#core/keys.ts';
+import { planRanges } from '#core/plan-ranges.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { KeptChunk } from './kept-chunk.ts';
 import type { PackCache } from './pack-cache.ts';
-import { planRanges } from './plan-ranges.ts';
 
 /**
  * The old bytes that new ones are compressed against: out of the cache, or a limited number of times from the store,

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Chunk, Encoding } from '#core/chunk-index.ts';
-import { freeBytes } from './free-bytes.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 
 export interface Encoded {
   readonly bytes: Uint8Array;

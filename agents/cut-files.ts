@@ -1,10 +1,11 @@
 import { createHash, hash } from 'node:crypto';
 import type { Chunk, Encoding } from '#core/chunk-index.ts';
+import { LONGEST_CHUNK } from '#core/chunk-sizes.ts';
 import type { Sha256 } from '#core/digest.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 import { encodeChunk } from './code-chunk.ts';
 import { type CuttingBlock, createCuttingBlock } from './cutter.ts';
-import { freeBytes } from './free-bytes.ts';
-import { type CutSizes, cutSizesOf, LONGEST_CHUNK } from './gear.ts';
+import { type Averages, type CutSizes, cutSizesOf } from './gear.ts';
 import { type KeptChunk, readDictionary } from './kept-chunk.ts';
 import { readFully, readUnchanged } from './read-file.ts';
 
@@ -12,6 +13,8 @@ export interface CutInput {
   readonly root: string;
   /** Files with the digest that the scan found. */
   readonly files: readonly { readonly path: string; readonly sha256: Sha256 }[];
+  /** Others than those of the format, to see what they would come to. */
+  readonly averages?: Averages;
 }
 
 export interface OfferedChunk {
@@ -42,12 +45,12 @@ export type CutPiece =
 export type CutFile = { readonly kind: 'cut'; readonly chunks: readonly Sha256[] } | { readonly kind: 'changed' };
 
 /** Runs in a thread, holding no more than a block of bytes. The whole file is hashed again, so that no torn file gets a recipe. */
-export function* cutFiles({ root, files }: CutInput): Generator<CutPiece, CutFile[], unknown> {
+export function* cutFiles({ root, files, averages }: CutInput): Generator<CutPiece, CutFile[], unknown> {
   const block = new Block(spareBlocks.pop() ?? createCuttingBlock(BLOCK_BYTES));
   try {
     const results: CutFile[] = [];
     for (const [number, file] of files.entries()) {
-      results.push(yield* cutFile(block, number, { path: `${root}/${file.path}`, sha256: file.sha256 }));
+      results.push(yield* cutFile(block, number, { path: `${root}/${file.path}`, sha256: file.sha256, averages }));
     }
     yield* block.flush();
     return results;
@@ -59,12 +62,16 @@ export function* cutFiles({ root, files }: CutInput): Generator<CutPiece, CutFil
 function* cutFile(
   block: Block,
   number: number,
-  { path, sha256 }: { readonly path: string; readonly sha256: Sha256 },
+  {
+    averages,
+    path,
+    sha256,
+  }: { readonly path: string; readonly sha256: Sha256; readonly averages: Averages | undefined },
 ): Generator<CutPiece, CutFile, unknown> {
   const chunks: Sha256[] = [];
   const hasher = createHash('sha256');
   const outcome = yield* readUnchanged(path, function* (descriptor, size) {
-    const sizes = cutSizesOf(size);
+    const sizes = cutSizesOf(size, averages);
     let left = size;
     let isEnd = false;
     while (!isEnd) {

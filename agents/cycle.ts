@@ -13,21 +13,25 @@ import { AGENT_VERSION } from './version.ts';
 
 /** Polls and obeys until the signal; reports what fails and goes on. */
 export async function followOrders(context: AgentContext, signal: AbortSignal): Promise<void> {
-  let seen = '';
+  let seen = context.state.settledEtag;
   let statusDue = 0;
   while (!signal.aborted) {
     try {
-      if (Date.now() >= statusDue) {
-        await writeStatus(context, signal);
-        statusDue = Date.now() + context.statusMilliseconds;
-      }
-      seen = await poll(context, seen, signal);
+      // At the same time, for the one is no reason to wait for the other; a round ends when both have ended.
+      const [polled, written] = await Promise.allSettled([
+        poll(context, seen, signal),
+        Date.now() >= statusDue ? writeStatus(context, signal) : undefined,
+      ]);
+      if (polled.status === 'rejected') throw polled.reason;
+      seen = polled.value;
+      if (written.status === 'rejected') throw written.reason;
+      if (written.value !== undefined) statusDue = written.value + context.statusMilliseconds;
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof BadInput) throw error;
       context.log('cycle-failed', { problem: (error as Error).message });
     }
-    await pause(context.pollMilliseconds, signal);
+    await (context.pause ?? pause)(context.pollMilliseconds, signal);
   }
 }
 
@@ -36,12 +40,16 @@ async function poll(context: AgentContext, seen: string, signal: AbortSignal): P
   const { log, server, state, store } = context;
   const key = keys.currentOrder(server);
   const current = seen === '' ? await store.get(key, { signal }) : await store.getIfChanged(key, seen, { signal });
-  if (current === 'not-modified') return seen;
+  if (current === 'not-modified') {
+    await removeLeftovers(context);
+    return seen;
+  }
   const newest = current === undefined ? undefined : parseOrder(context, key, current.body);
   if (newest === undefined || !isOurs(context, newest)) {
     await removeLeftovers(context);
     return current?.etag ?? '';
   }
+  if (current !== undefined) state.noteNewest({ sequence: newest.payload.sequence, etag: current.etag });
   for (let sequence = state.lastSequence + 1; sequence < newest.payload.sequence; sequence++) {
     const between = await store.get(keys.order(server, sequence), { signal });
     const order = between === undefined ? undefined : parseOrder(context, keys.order(server, sequence), between.body);
@@ -56,7 +64,10 @@ async function poll(context: AgentContext, seen: string, signal: AbortSignal): P
 async function follow(context: AgentContext, order: Signed<Order>, signal: AbortSignal): Promise<void> {
   const { log, state, store } = context;
   const { payload } = order;
-  if ((await store.head(keys.receipt(payload.server, parseOrderId(payload.order)), { signal })) !== undefined) {
+  if (
+    mayBeAnswered(context, payload) &&
+    (await store.head(keys.receipt(payload.server, parseOrderId(payload.order)), { signal })) !== undefined
+  ) {
     log('order-done-before', { order: payload.order });
     await state.advance(payload.sequence);
     return;
@@ -74,6 +85,14 @@ async function follow(context: AgentContext, order: Signed<Order>, signal: Abort
     return;
   }
   await obey(context, payload, signal);
+}
+
+/**
+ * Only an agent that has lost its memory meets an order that it has answered. An apply is looked up whatever it
+ * remembers; to take stock once more does no harm, and only the first answer counts.
+ */
+function mayBeAnswered({ state }: AgentContext, order: Order): boolean {
+  return order.step === 'apply' || state.lastSequence === 0;
 }
 
 /** Signed for this server and not yet answered; whoever else wrote it gets no answer. */
@@ -103,7 +122,9 @@ function parseOrder({ log }: AgentContext, key: string, bytes: Uint8Array): Sign
   }
 }
 
-async function writeStatus({ impatientStore, now, server, state }: AgentContext, signal: AbortSignal): Promise<void> {
+/** When it was begun. */
+async function writeStatus({ impatientStore, now, server, state }: AgentContext, signal: AbortSignal): Promise<number> {
+  const begun = Date.now();
   const status = {
     format: STATUS_FORMAT,
     server,
@@ -113,6 +134,7 @@ async function writeStatus({ impatientStore, now, server, state }: AgentContext,
     ...(state.manifest === undefined ? {} : { manifest: state.manifest }),
   };
   await impatientStore.put(keys.status(server), encodeDocument(status), { signal });
+  return begun;
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

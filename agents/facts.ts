@@ -1,23 +1,33 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { ServerFacts } from '#core/server.ts';
+import { keptBytes } from './carry-over.ts';
+import type { AgentContext } from './context.ts';
+import { downloadBytesPerSecond } from './transfer-rate.ts';
 import { AGENT_VERSION } from './version.ts';
 
-/** What the root's file system can hold, found without writing to it. */
-export async function findFacts(root: string): Promise<ServerFacts> {
+/** What the root's file system can hold, found without writing to it, and how fast the way to the store has been. */
+export async function findFacts({
+  bytesPerSecond,
+  root,
+  stateFolder,
+}: Pick<AgentContext, 'bytesPerSecond' | 'root' | 'stateFolder'>): Promise<ServerFacts> {
   const { bavail, bsize, type } = await statfs(root);
   const isWindows = process.platform === 'win32';
+  const rate = await downloadBytesPerSecond(stateFolder, bytesPerSecond?.());
   return {
     agent: AGENT_VERSION,
     platform: process.platform,
     foldsNames: foldsNames(root) ?? (isWindows || process.platform === 'darwin' || WINDOWS_FILE_SYSTEMS.has(type)),
     windowsNames: isWindows || WINDOWS_FILE_SYSTEMS.has(type),
-    freeBytes: bavail * bsize,
+    // What waits from an attempt that was cut off is used or dropped by the next.
+    freeBytes: bavail * bsize + keptBytes(root),
+    ...(rate === undefined ? {} : { downloadBytesPerSecond: rate }),
   };
 }
 
 /** Whether a name in the other case leads to the same file; `undefined` when there is no name with letters to try. */
-function foldsNames(root: string): boolean | undefined {
+export function foldsNames(root: string): boolean | undefined {
   const names = readdirSync(root);
   const name = names.find((one) => !names.includes(swapCase(one)));
   if (name === undefined) return undefined;

@@ -1,13 +1,14 @@
-import type { Chunk, Recipe } from '#core/chunk-index.ts';
+import { basesOf, type Chunk, type Recipe } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
+import { planRanges, type Range } from '#core/plan-ranges.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
+import { damagedObject } from './damaged-object.ts';
 import type { FilePiece } from './file-piece.ts';
 import { findEntry } from './find-entry.ts';
-import { ownsMemory } from './free-bytes.ts';
 import { eachInParallel } from './in-parallel.ts';
-import { planRanges, type Range } from './plan-ranges.ts';
+import { ownsMemory } from './owns-memory.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface FetchRequest {
@@ -49,6 +50,13 @@ export async function fetchContents(request: FetchRequest): Promise<void> {
   }
 }
 
+/** What the bases take that only serve to decode others: those that neither the contents nor this server hold. */
+export function scratchBytes(recipes: Iterable<Recipe>, own: ReadonlyMap<Sha256, FilePiece>): number {
+  const files = [...recipes].map((recipe) => ({ path: '', recipe }));
+  const bases = findSpare({ files, scratch: '' }, findNeeds({ files }));
+  return [...bases.values()].reduce((sum, { chunk }) => sum + (own.has(chunk.sha256) ? 0 : chunk.size), 0);
+}
+
 interface Placement {
   readonly path: string;
   readonly position: number;
@@ -63,7 +71,7 @@ interface Need {
 type Needs = ReadonlyMap<Sha256, Need>;
 
 /** The chunks of the files, at every place where they belong. */
-function findNeeds({ files }: FetchRequest): Needs {
+function findNeeds({ files }: Pick<FetchRequest, 'files'>): Needs {
   const needs = new Map<Sha256, Need>();
   for (const { path, recipe } of files) {
     let position = 0;
@@ -78,7 +86,7 @@ function findNeeds({ files }: FetchRequest): Needs {
 }
 
 /** Bases that are in none of the files. The same layout at every attempt, so that a restart finds what is there. */
-function findSpare({ files, scratch }: FetchRequest, needs: Needs): Needs {
+function findSpare({ files, scratch }: Pick<FetchRequest, 'files' | 'scratch'>, needs: Needs): Needs {
   const bases = new Map<Sha256, Chunk>();
   const collect = (chunk: Chunk): void => {
     for (const base of basesOf(chunk)) {
@@ -162,8 +170,9 @@ async function fetchRange(
   here: ReadonlyMap<Sha256, FilePiece>,
 ): Promise<void> {
   signal.throwIfAborted();
+  const damaged = (problem: string) => damagedObject(store, { key: keys.pack(pack), problem, snapshotKey });
   const stored = await store.getRange(keys.pack(pack), { offset, length }, { signal });
-  if (stored === undefined) throw damaged(pack, snapshotKey, 'it is missing');
+  if (stored === undefined) throw damaged('it is missing');
   const fetched = stored.length;
   const bytes = ownsMemory(stored) ? stored : new Uint8Array(stored);
   const chunks = wanted.map(({ chunk, places }) => ({
@@ -175,23 +184,20 @@ async function fetchRange(
     bases: basesOf(chunk).flatMap(({ sha256 }) => here.get(sha256) ?? []),
     places,
   }));
-  const outcome = await workers.run('unpack', { bytes, chunks }, { signal, transfer: [bytes.buffer] });
+  // Without the signal: what has been paid for is kept.
+  const outcome = await workers.run('unpack', { bytes, chunks }, { transfer: [bytes.buffer] });
   switch (outcome.kind) {
     case 'written':
       onProgress({ fetched, written: wanted.reduce((sum, { chunk, places }) => sum + chunk.size * places.length, 0) });
       return;
     case 'damaged':
-      throw damaged(pack, snapshotKey, outcome.problem);
+      throw damaged(outcome.problem);
     case 'changed':
       throw new OrderRefused(
         'STALE_PLAN',
         `${JSON.stringify(outcome.path)} has changed while the new files were fetched; start a new sync`,
       );
   }
-}
-
-function basesOf(chunk: Chunk): readonly Chunk[] {
-  return chunk.encoding === 'zstd-dict' ? chunk.bases : [];
 }
 
 function pieceAt({ sha256, size }: Chunk, { path, position }: Placement): FilePiece {
@@ -210,13 +216,6 @@ function* batches<T extends { readonly size: number }>(items: readonly T[]): Gen
     bytes = 0;
   }
   if (batch.length > 0) yield batch;
-}
-
-function damaged(pack: Sha256, snapshotKey: string, problem: string): OrderRefused {
-  return new OrderRefused(
-    'UNREADABLE',
-    `the store's object ${keys.pack(pack)} is damaged: ${problem}; remove it and ${snapshotKey} from the store, then start a new sync: the source uploads them again`,
-  );
 }
 
 const PARALLEL = 4;

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Sha256 } from '#core/digest.ts';
-import { freeBytes } from './free-bytes.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 
 /** A chunk's content as it lies in some file of this server. */
 export interface FilePiece {

@@ -10,3 +10,12 @@ export function findEntry(path: string): Stats | undefined {
     throw error;
   }
 }
+
+export function isThere(path: string): boolean {
+  return findEntry(path) !== undefined;
+}
+
+/** The attribute of Windows, which Node shows as permissions. */
+export function isReadOnly({ mode }: { readonly mode: number }): boolean {
+  return (mode & 0o222) === 0;
+}

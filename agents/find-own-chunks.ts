@@ -1,9 +1,9 @@
 import type { Recipe } from '#core/chunk-index.ts';
+import { LONGEST_CHUNK, WHOLE_BYTES } from '#core/chunk-sizes.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { isArtifact } from '#core/manifest.ts';
 import { replaces } from './activate.ts';
 import type { FilePiece } from './file-piece.ts';
-import { LONGEST_CHUNK, WHOLE_BYTES } from './gear.ts';
 import { eachInParallel } from './in-parallel.ts';
 import type { Staging } from './stage.ts';
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { WHOLE_BYTES } from '#core/chunk-sizes.ts';
 
 /**
  * The rolling hash of FastCDC (Xia et al., 2016): at each byte `hash = (hash << 1) + GEAR[byte]`, modulo 2^32. A shift
@@ -26,20 +27,24 @@ export function limitsOf({ normal }: CutSizes): { readonly rare: number; readonl
   return { rare: even / NORMALISATION, frequent: even * NORMALISATION };
 }
 
+/** Normal sizes of chunks, for files below LARGE_BYTES and from there on. */
+export interface Averages {
+  readonly medium: number;
+  readonly large: number;
+}
+
+/** Never to be changed, either: what is stored was cut by them. `npm run bench -- --case sweep` shows others. */
+export const AVERAGES: Averages = { medium: 16 * 1024, large: 64 * 1024 };
+
 /**
  * By the size of the file. A small file is one chunk. A large one, of which more changes at a time, has larger chunks,
  * for each costs about 40 bytes in every index that lists it.
  */
-export function cutSizesOf(fileBytes: number): CutSizes {
+export function cutSizesOf(fileBytes: number, { large, medium }: Averages = AVERAGES): CutSizes {
   if (fileBytes <= WHOLE_BYTES) return { smallest: WHOLE_BYTES, normal: WHOLE_BYTES, longest: WHOLE_BYTES };
-  const normal = fileBytes < LARGE_BYTES ? 16 * 1024 : 64 * 1024;
+  const normal = fileBytes < LARGE_BYTES ? medium : large;
   return { smallest: normal / 4, normal, longest: normal * 4 };
 }
 
-/** No chunk of any file is longer. */
-export const LONGEST_CHUNK = 256 * 1024;
-
 const NORMALISATION = 4;
-/** A file up to this is one chunk. */
-export const WHOLE_BYTES = 64 * 1024;
-const LARGE_BYTES = 8 * 1024 * 1024;
+export const LARGE_BYTES = 8 * 1024 * 1024;

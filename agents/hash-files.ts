@@ -1,55 +1,53 @@
 import { createHash, hash } from 'node:crypto';
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, readSync } from 'node:fs';
 import type { Sha256 } from '#core/digest.ts';
-import { type FileStats, isStamp, plainStats, STAMP_FIELDS } from './file-stats.ts';
-import { openQuietly, readFully, readUnchanged } from './read-file.ts';
+import { type FileStats, plainStats } from './file-stats.ts';
+import { openQuietly, readFully, readUnchanged, sameStamp } from './read-file.ts';
 
 export interface HashInput {
   /** Absolute. */
   readonly root: string;
   /** Below the root. */
   readonly paths: readonly string[];
-  /** How each file looked when it was found, STAMP_FIELDS a file; saves some calls. */
-  readonly stamps?: BigInt64Array;
 }
 
 export type HashedFile =
-  /** Of the file as it was found. */
-  | Sha256
-  /** Of the file as it is now. */
   | { readonly kind: 'hashed'; readonly sha256: Sha256; readonly stats: FileStats }
   | { readonly kind: 'changed' | 'gone' }
   | { readonly kind: 'unreadable'; readonly problem: string };
 
 /** Runs in a thread. One answer per path; yields the bytes read now and then, for a progress bar. */
-export function* hashFiles({ paths, root, stamps }: HashInput): Generator<number, HashedFile[], unknown> {
+export function* hashFiles({ paths, root }: HashInput): Generator<number, HashedFile[], unknown> {
   const results: HashedFile[] = [];
-  for (const [index, path] of paths.entries()) {
+  for (const path of paths) {
     const file = `${root}/${path}`;
-    const atOnce = stamps === undefined ? undefined : hashAtOnce(file, stamps, index);
-    results.push(atOnce ?? (yield* hashPatiently(file)));
+    const quick = hashQuickly(file);
+    if (quick?.sha256 === undefined) results.push(yield* hashPatiently(file));
+    else results.push({ kind: 'hashed', sha256: quick.sha256, stats: plainStats(quick.stats) });
   }
   return results;
 }
 
 /**
- * A small file that is after the reading what it was when it was found: the fewest calls, for there may be a million
- * of them. A name that was given to another file meanwhile shows, too, for this file's own ctime has then moved.
+ * A small file with the fewest calls, for there may be a million of them; a large one is only looked at. `undefined`
+ * for what does not hold still or cannot be read. A name that is given to another file meanwhile shows, too, for this
+ * file's own ctime then moves.
  */
-function hashAtOnce(path: string, stamps: BigInt64Array, index: number): Sha256 | undefined {
-  const size = Number(stamps[index * STAMP_FIELDS]);
-  if (size > BUFFER.length) return undefined;
+export function hashQuickly(path: string): { readonly stats: BigIntStats; readonly sha256?: Sha256 } | undefined {
   let descriptor: number;
   try {
     descriptor = openQuietly(path);
   } catch {
-    // Whatever it is, it is looked at again, and reported, below.
     return undefined;
   }
   try {
+    const stats = fstatSync(descriptor, { bigint: true });
+    if (!stats.isFile()) return undefined;
+    if (stats.size > BUFFER.length) return { stats };
+    const size = Number(stats.size);
     if (readSync(descriptor, BUFFER, 0, size, null) !== size) return undefined;
     const sha256 = hash('sha256', BUFFER.subarray(0, size), 'hex') as Sha256;
-    return isStamp(stamps, index, fstatSync(descriptor, { bigint: true })) ? sha256 : undefined;
+    return sameStamp(stats, fstatSync(descriptor, { bigint: true })) ? { stats, sha256 } : undefined;
   } catch {
     return undefined;
   } finally {
@@ -58,12 +56,12 @@ function hashAtOnce(path: string, stamps: BigInt64Array, index: number): Sha256 
 }
 
 function* hashPatiently(path: string): Generator<number, HashedFile, unknown> {
-  let result: Exclude<HashedFile, string> = { kind: 'changed' };
+  let result: HashedFile = { kind: 'changed' };
   for (let attempt = 0; attempt < ATTEMPTS && result.kind === 'changed'; attempt++) result = yield* hashFile(path);
   return result;
 }
 
-function* hashFile(path: string): Generator<number, Exclude<HashedFile, string>, unknown> {
+function* hashFile(path: string): Generator<number, HashedFile, unknown> {
   let digest: Sha256 | undefined;
   try {
     const outcome = yield* readUnchanged(path, function* (descriptor, size) {

@@ -2,6 +2,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { cutFiles } from './cut-files.ts';
 import { checkPieces } from './file-piece.ts';
 import { hashFiles } from './hash-files.ts';
+import { lookAtFolders } from './look-at-folders.ts';
 import { sealFiles } from './seal-files.ts';
 import { copyChunks, unpackChunks } from './unpack-chunks.ts';
 import { type FromPool, type FromWorker, WORKER_MARK } from './worker-messages.ts';
@@ -15,6 +16,7 @@ const TASKS = {
   copy: copyChunks,
   cut: cutFiles,
   hash: hashFiles,
+  look: lookAtFolders,
   seal: sealFiles,
   unpack: unpackChunks,
 } as const;
@@ -69,8 +71,8 @@ function transferable(answer: FromWorker): ArrayBuffer[] {
   return bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
 }
 
-function described(error: unknown): { readonly message: string; readonly code: string | undefined } {
-  if (!(error instanceof Error)) return { message: String(error), code: undefined };
-  const { code } = error as NodeJS.ErrnoException;
-  return { message: error.message, code: typeof code === 'string' ? code : undefined };
+function described(error: unknown): Pick<Extract<FromWorker, { readonly kind: 'failed' }>, 'message' | 'system'> {
+  if (!(error instanceof Error)) return { message: String(error), system: {} };
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  return { message: error.message, system: { code, path, syscall } };
 }

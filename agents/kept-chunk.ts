@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Chunk } from '#core/chunk-index.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 import { decodeChunk, isPlainDictionary } from './code-chunk.ts';
-import { freeBytes } from './free-bytes.ts';
 
 /** A chunk of which the encoded bytes are at hand. */
 export interface KeptChunk {

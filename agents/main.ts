@@ -10,8 +10,9 @@ import { BadInput, LockstepError, OrderRefused } from '#core/errors.ts';
 import { serverIdSchema } from '#core/server.ts';
 import { keyId } from '#core/signed.ts';
 import { type AgentLog, findRoot, runAgent } from './agent.ts';
-import { readAgentFile } from './agent-file.ts';
+import { type AgentFile, readAgentFile } from './agent-file.ts';
 import { assertApart } from './assert-apart.ts';
+import { followBandwidth, parseRate, readBandwidth, writeBandwidth } from './bandwidth.ts';
 import { examine } from './doctor.ts';
 import { enrolAgent, openAgentSigner } from './enrol.ts';
 import { scan } from './scan.ts';
@@ -58,6 +59,7 @@ function describeProgram(outcome: { status: number }): Command {
   describeScan(program);
   describeEnroll(program);
   describeDoctor(program, outcome);
+  describeBandwidth(program);
   return program;
 }
 
@@ -70,10 +72,52 @@ function describeRun(program: Command): void {
       new Option('--poll <seconds>', 'seconds between two looks for an order').default(5).argParser(positiveNumber),
     )
     .option('--full', 'read every file at every scan, also where nothing shows that it has changed')
-    .addHelpText('after', examples('lockstep-agent run', 'lockstep-agent run --state /var/lib/lockstep-agent --poll 2'))
-    .action(async ({ full, poll, state }: { full?: boolean; poll: number; state: string }) =>
-      run(resolve(state), poll * 1000, full === true),
-    );
+    .option('--bandwidth <rate>', 'as lockstep-agent bandwidth <rate>, which changes it while the agent runs')
+    .addHelpText(
+      'after',
+      examples(
+        'lockstep-agent run',
+        'lockstep-agent run --state /var/lib/lockstep-agent --poll 2',
+        'lockstep-agent run --bandwidth 2MB/s',
+      ),
+    )
+    .action(async ({ bandwidth, full, poll, state }: RunOptions) => {
+      if (bandwidth !== undefined) {
+        parseRate(bandwidth, '--bandwidth');
+        await assertEnrolled(resolve(state));
+        await writeBandwidth(resolve(state), bandwidth);
+      }
+      await run(resolve(state), poll * 1000, full === true);
+    });
+}
+
+interface RunOptions {
+  readonly bandwidth?: string;
+  readonly full?: boolean;
+  readonly poll: number;
+  readonly state: string;
+}
+
+function describeBandwidth(program: Command): void {
+  program
+    .command('bandwidth')
+    .description('Limits what the agent sends and fetches together, at once and from now on; without a rate, shows it.')
+    .argument('[rate]', '2MB/s, 500kB/s, 10Mbit/s, or unlimited')
+    .addOption(stateOption())
+    .addHelpText(
+      'after',
+      examples(
+        'lockstep-agent bandwidth 500kB/s',
+        'lockstep-agent bandwidth unlimited --state /var/lib/lockstep-agent',
+        'lockstep-agent bandwidth',
+      ),
+    )
+    .action(async (rate: string | undefined, { state }: { state: string }) => {
+      const stateFolder = resolve(state);
+      await assertEnrolled(stateFolder);
+      if (rate !== undefined) await writeBandwidth(stateFolder, rate);
+      process.stdout.write(`bandwidth: ${await readBandwidth(stateFolder)}\n`);
+    });
 }
 
 function describeScan(program: Command): void {
@@ -188,9 +232,8 @@ async function enroll(options: EnrollOptions): Promise<void> {
 }
 
 async function run(stateFolder: string, pollMilliseconds: number, isFull: boolean): Promise<void> {
-  const file = await readAgentFile(stateFolder);
-  if (file === undefined)
-    throw new BadInput(`there is no agent.json in ${stateFolder}: enrol this server first, with lockstep-agent enroll`);
+  const file = await assertEnrolled(stateFolder);
+  await readBandwidth(stateFolder);
   assertApart(await findRoot(file.root), stateFolder, file.store);
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
@@ -200,6 +243,7 @@ async function run(stateFolder: string, pollMilliseconds: number, isFull: boolea
     profile: await loadProfile(file.profile),
     signer: await openAgentSigner(stateFolder),
     fullRehashMilliseconds: isFull ? 0 : undefined,
+    bytesPerSecond: followBandwidth(stateFolder, writeLog),
   };
   try {
     await runAgent(
@@ -209,6 +253,12 @@ async function run(stateFolder: string, pollMilliseconds: number, isFull: boolea
   } finally {
     await workers.close();
   }
+}
+
+async function assertEnrolled(stateFolder: string): Promise<AgentFile> {
+  const file = await readAgentFile(stateFolder);
+  if (file !== undefined) return file;
+  throw new BadInput(`there is no agent.json in ${stateFolder}: enrol this server first, with lockstep-agent enroll`);
 }
 
 const writeLog: AgentLog = (event, fields) => {

@@ -5,9 +5,11 @@ import { type Signed, sign } from '#core/signed.ts';
 import { sendKeptAnswer } from './answer.ts';
 import { applyOrder } from './apply-order.ts';
 import type { AgentContext } from './context.ts';
+import { fetched, meteredStore, TransferMeter, type TransferMeters } from './metered-store.ts';
 import { ProgressReporter } from './progress.ts';
 import { removeWork } from './recover.ts';
 import { takeInventory } from './take-inventory.ts';
+import { rememberTransfer } from './transfer-rate.ts';
 
 /** Does what the order says and answers it, once. Throws only when the signal ends the work or the agent's own disk fails. */
 export async function obey(context: AgentContext, order: Order, signal: AbortSignal): Promise<void> {
@@ -20,11 +22,14 @@ export async function obey(context: AgentContext, order: Order, signal: AbortSig
     order,
     everyMilliseconds: context.progressMilliseconds,
   });
+  const meters = { down: new TransferMeter(), up: new TransferMeter() };
+  const metered = { ...context, store: meteredStore(context.store, meters) };
   let receipt: Signed<Receipt>;
   try {
-    receipt = await perform({ context, order, startedAt, progress, signal });
+    receipt = await perform({ context: metered, order, startedAt, progress, meters, signal });
   } finally {
     await progress.stop();
+    await rememberTransfer(context.stateFolder, meters.down);
   }
   await answer(context, order, receipt, signal);
 }
@@ -46,6 +51,8 @@ export interface Work<O extends Order = Order> {
   readonly order: O;
   readonly startedAt: Date;
   readonly progress: ProgressReporter;
+  /** What the order has cost so far. */
+  readonly meters: TransferMeters;
   readonly signal: AbortSignal;
 }
 
@@ -59,7 +66,8 @@ async function perform({ context, order, ...rest }: Work): Promise<Signed<Receip
     }
   } catch (error) {
     if (rest.signal.aborted) throw error;
-    return sign(failure(order, rest.startedAt, context.now(), error), context.signer);
+    const receipt = failure(order, rest.startedAt, context.now(), error);
+    return sign(order.step === 'apply' ? { ...receipt, ...fetched(rest.meters) } : receipt, context.signer);
   }
 }
 
@@ -70,7 +78,7 @@ async function answer(
   signal: AbortSignal,
 ): Promise<void> {
   await context.state.keepAnswer({ sequence: order.sequence, receipt });
-  if (receipt.payload.outcome !== 'FAILED') await removeWork(context.root, order);
+  if (receipt.payload.outcome !== 'FAILED') await removeWork(context.root, order, receipt.payload);
   // The last words of an agent that was told to stop while it swapped.
   await sendKeptAnswer(context, signal.aborted ? AbortSignal.timeout(LAST_WORDS_MILLISECONDS) : signal);
 }

@@ -1,10 +1,10 @@
 import type { Chunk } from '#core/chunk-index.ts';
 import { type Sha256, sha256 } from '#core/digest.ts';
 import { StorePrecondition } from '#core/errors.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 import { keys } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { EncodedChunk } from './cut-files.ts';
-import { freeBytes } from './free-bytes.ts';
 
 /** Creates an object whose name says what is in it: one that is there is the same one. Returns the bytes written. */
 export async function createOnce(
@@ -25,8 +25,10 @@ export async function createOnce(
 export interface PackEvents {
   /** A chunk has its place, in a pack that may still be on its way. */
   readonly placed: (chunk: Chunk) => void;
-  /** A pack is in the store. The bytes are lent until the promise settles. */
-  readonly uploaded: (pack: Sha256, bytes: Uint8Array, chunks: readonly Chunk[]) => Promise<void>;
+  /** A pack is about to be uploaded; after a kill only the store knows whether it was. */
+  readonly uploading: (chunks: readonly Chunk[]) => Promise<void>;
+  /** It is in the store. The bytes are lent until the promise settles. */
+  readonly uploaded: (pack: Sha256, bytes: Uint8Array) => Promise<void>;
 }
 
 /** Fills packs with chunks and uploads them, a few at a time; `add` waits while too many are on their way. */
@@ -94,9 +96,10 @@ export class PackWriter {
 
   async #upload(digest: Sha256, pack: Uint8Array, chunks: readonly Chunk[]): Promise<void> {
     try {
+      await this.#events.uploading(chunks);
       const written = await createOnce(this.#store, keys.pack(digest), pack, this.#signal);
       this.#bytesUploaded += written;
-      await this.#events.uploaded(digest, pack, chunks);
+      await this.#events.uploaded(digest, pack);
     } catch (error) {
       this.#failure ??= { error };
     }

@@ -7,10 +7,12 @@ import { foldPath } from '#core/path-rules.ts';
 import type { Operation, PlanPart } from '#core/plan.ts';
 import { isSyncedClass } from '#core/profile.ts';
 import { foldersAbove, replaces } from './activate.ts';
+import { allocatedBytes } from './carry-over.ts';
 import type { AgentContext } from './context.ts';
 import { findEntry } from './find-entry.ts';
 import type { FormerFolder } from './journal.ts';
 import { type FileStamp, sameStamp } from './read-file.ts';
+import { RealNames } from './real-names.ts';
 
 /** That the plan was made with this agent's own profile, and touches only what by that profile travels. */
 export function assertAllowed(
@@ -95,6 +97,9 @@ class Survey {
   readonly #root: string;
   readonly #operations: readonly Operation[];
   readonly #removed: ReadonlySet<string>;
+  /** Folded: what makes room for another spelling of its name, folders too. */
+  readonly #makesRoom: ReadonlySet<string>;
+  readonly #names: RealNames;
   readonly #folders = new Map<string, FormerFolder>();
   readonly #newFolders = new Set<string>();
   readonly #formerFiles = new Map<number, FormerFile>();
@@ -103,6 +108,8 @@ class Survey {
     this.#root = root;
     this.#operations = operations;
     this.#removed = new Set(operations.flatMap(({ change, path }) => (change === 'remove' ? [path as string] : [])));
+    this.#makesRoom = new Set([...this.#removed].flatMap((path) => [path, ...foldersAbove(path)].map(foldPath)));
+    this.#names = new RealNames(root);
   }
 
   run(): Site {
@@ -124,13 +131,17 @@ class Survey {
     if (this.#folders.has(key) || this.#newFolders.has(key)) return;
     const stats = findEntry(`${this.#root}/${path}`);
     // A file that this plan removes makes room for a folder.
-    if (stats === undefined || (stats.isFile() && this.#removed.has(path))) this.#newFolders.add(key);
-    else this.#assertFolder(key, stats);
+    if (stats === undefined || (stats.isFile() && this.#removed.has(path)) || this.#isRespelled(path)) {
+      this.#newFolders.add(key);
+    } else {
+      this.#assertRealName(path);
+      this.#assertFolder(key, stats);
+    }
   }
 
   #assertFolder(key: string, stats: Stats): void {
     const shown = JSON.stringify(key === '' ? this.#root : key);
-    if (stats.isSymbolicLink()) {
+    if (stats.isSymbolicLink() || this.#names.isLink(key.slice(0, -1))) {
       throw new OrderRefused(
         'PROTECTED_PATH',
         `${shown} is a link here; nothing is written through links: replace it by a folder, or leave it out`,
@@ -153,14 +164,33 @@ class Survey {
     const former = statFile(this.#root, path);
     if (former === undefined)
       throw new OrderRefused('STALE_PLAN', `${JSON.stringify(path)} is no longer a file here; start a new sync`);
+    for (const name of [...foldersAbove(path), path]) this.#assertRealName(name);
     return former;
+  }
+
+  /** Whether what is there by another spelling of this name is removed first. */
+  #isRespelled(path: string): boolean {
+    if (!this.#makesRoom.has(foldPath(path))) return false;
+    const real = this.#names.realPath(path);
+    return real !== undefined && real !== path && foldPath(real) === foldPath(path);
+  }
+
+  #assertRealName(path: string): void {
+    const real = this.#names.realPath(path);
+    if (real === path) return;
+    const shown = real === undefined ? 'what no listing shows' : JSON.stringify(real);
+    throw new OrderRefused(
+      'PROTECTED_PATH',
+      `${JSON.stringify(path)} leads to ${shown} here; nothing is written but by its own name`,
+    );
   }
 
   #assertFree(path: string): void {
     const stats = findEntry(`${this.#root}/${path}`);
     if (stats === undefined) return;
     const isEmptied = stats.isDirectory() && [...this.#removed].some((removed) => removed.startsWith(`${path}/`));
-    if (isEmptied) return;
+    if (isEmptied || this.#isRespelled(path)) return;
+    this.#assertRealName(path);
     const what = stats.isSymbolicLink() ? 'a link' : stats.isDirectory() ? 'a folder' : 'something else';
     throw new OrderRefused(
       'GUARD',
@@ -180,11 +210,15 @@ export function assertUntouched(root: string, operations: readonly Operation[], 
   }
 }
 
-/** That what is still to be staged fits, with a little to spare. */
-export async function assertSpace(root: string, sizes: Iterable<number>): Promise<void> {
+/** That what is still to be staged fits, with a little to spare; what an earlier attempt has written of it is there. */
+export async function assertSpace(
+  root: string,
+  toWrite: Iterable<{ readonly path: string; readonly size: number }>,
+): Promise<void> {
   const { bavail, bsize } = await statfs(root);
   let needed = SPARE_BYTES;
-  for (const size of sizes) needed += Math.ceil(size / bsize) * bsize;
+  for (const { path, size } of toWrite)
+    needed += Math.max(0, Math.ceil(size / bsize) * bsize - (size === 0 ? 0 : allocatedBytes(path)));
   const free = bavail * bsize;
   if (needed > free) throw noSpace(root, `${needed} bytes are needed, ${free} are free`);
 }

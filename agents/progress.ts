@@ -19,18 +19,21 @@ export interface ProgressRequest {
   readonly everyMilliseconds: number;
 }
 
-/** The heartbeat of an order: written at once and then by the clock, whether or not there is news. */
+/**
+ * The heartbeat of an order, written by the clock, whether or not there is news. An apply says at once that it has
+ * begun, for silence behind that is another matter than silence; an inventory only when it is not soon over.
+ */
 export class ProgressReporter {
   readonly #request: ProgressRequest;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #stage: Stage = 'scanning';
   #amounts: Amounts = NOTHING;
   #writing: Promise<void> | undefined;
 
   constructor(request: ProgressRequest) {
     this.#request = request;
-    this.#timer = setInterval(() => this.#beat(), request.everyMilliseconds);
-    this.#beat();
+    if (request.order.step === 'apply') this.#beat();
+    else this.#beatIn(request.everyMilliseconds / 2);
   }
 
   enter(stage: Stage, totals: { readonly files: number; readonly bytes: number } = { files: 0, bytes: 0 }): void {
@@ -49,11 +52,16 @@ export class ProgressReporter {
 
   /** After this nothing is written any more. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     await this.#writing;
   }
 
+  #beatIn(milliseconds: number): void {
+    this.#timer = setTimeout(() => this.#beat(), milliseconds);
+  }
+
   #beat(): void {
+    this.#beatIn(this.#request.everyMilliseconds);
     // A slow store gets fewer beats, not a queue of them.
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;

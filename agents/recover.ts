@@ -5,6 +5,7 @@ import { BadInput, InvalidDocument } from '#core/errors.ts';
 import type { Order } from '#core/order.ts';
 import { type Receipt, signedReceiptSchema } from '#core/receipt.ts';
 import type { Signed } from '#core/signed.ts';
+import { dropOldStaged, keepStaged } from './carry-over.ts';
 import type { AgentContext } from './context.ts';
 import { type Journal, readJournal } from './journal.ts';
 import { rollBack } from './roll-back.ts';
@@ -25,18 +26,27 @@ export async function recoverApplies(context: AgentContext): Promise<void> {
   }
 }
 
-/** Staging of orders that are no longer to be obeyed. */
-export async function removeLeftovers({ root }: Pick<AgentContext, 'root'>): Promise<void> {
-  for (const work of listWorkFolders(root)) if (readJournalOrStop(work) === undefined) await dropWorkFolder(root, work);
+/** Staging of orders that are no longer to be obeyed, and what no later one has asked for. */
+export async function removeLeftovers({ now, root }: Pick<AgentContext, 'now' | 'root'>): Promise<void> {
+  await dropLeftovers(root);
+  await dropOldStaged(root, now());
 }
 
 /** What an answered order has left; most leave nothing. */
-export async function removeWork(root: string, order: Order): Promise<void> {
-  if (order.step === 'apply') await dropWorkFolder(root, workFolderOf(root, order));
+export async function removeWork(root: string, order: Order, receipt: Receipt): Promise<void> {
+  if (order.step !== 'apply') return;
+  const isLate = receipt.outcome === 'REFUSED' && (receipt.reason === 'WITHDRAWN' || receipt.reason === 'EXPIRED');
+  await (isLate ? keepStaged : dropWorkFolder)(root, workFolderOf(root, order));
+  await dropLeftovers(root);
+}
+
+/** Also what Windows did not let go of at the time. */
+async function dropLeftovers(root: string): Promise<void> {
+  for (const work of listWorkFolders(root)) if (readJournalOrStop(work) === undefined) await keepStaged(root, work);
 }
 
 function undoKilled(context: AgentContext, work: WorkFolder, journal: Journal): Promise<Signed<Receipt>> {
-  return rollBack(context, { root: context.root, work, journal }, 'the agent was stopped while it applied');
+  return rollBack(context, { root: context.root, work, journal }, { why: 'the agent was stopped while it applied' });
 }
 
 function committedReceipt(work: WorkFolder): Signed<Receipt> | undefined {

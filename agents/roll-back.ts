@@ -5,11 +5,16 @@ import { type FailureReceipt, RECEIPT_FORMAT, type Receipt } from '#core/receipt
 import { type Signed, sign } from '#core/signed.ts';
 import { type Activation, replaces } from './activate.ts';
 import type { AgentContext } from './context.ts';
+import { fetched, type TransferMeters } from './metered-store.ts';
 import { scan } from './scan.ts';
 import { undo } from './undo.ts';
 
 /** Restores the old state, proves it by hashing, and says why in a receipt. Never throws for what it meets in the tree. */
-export async function rollBack(context: AgentContext, activation: Activation, why: string): Promise<Signed<Receipt>> {
+export async function rollBack(
+  context: AgentContext,
+  activation: Activation,
+  { meters, why }: { readonly why: string; readonly meters?: TransferMeters },
+): Promise<Signed<Receipt>> {
   const { header } = activation.journal;
   context.log('rolling-back', { order: header.order.order, problem: why });
   const { order } = header;
@@ -20,6 +25,7 @@ export async function rollBack(context: AgentContext, activation: Activation, wh
     server: order.server,
     step: order.step,
     startedAt: header.startedAt,
+    ...(meters === undefined ? {} : fetched(meters)),
   } as const;
   const restored = await tryUndo(context, activation);
   const receipt: FailureReceipt = {

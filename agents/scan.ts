@@ -1,12 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
-import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
-import { createManifest, type Manifest, type ManifestEntry } from '#core/manifest.ts';
-import { classifier, isProtectedClass, type Profile, profileDigest } from '#core/profile.ts';
-import { STAMP_FIELDS, writeStamp } from './file-stats.ts';
+import type { Manifest } from '#core/manifest.ts';
+import { type Profile, profileDigest } from '#core/profile.ts';
+import { type Gathered, Harvest, type UnreadFile } from './harvest.ts';
 import type { HashedFile } from './hash-files.ts';
 import type { StatIndex } from './stat-index.ts';
-import { type FoundFile, TreeChanged, walk } from './walk.ts';
+import { TreeChanged, walk } from './walk.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface ScanRequest {
@@ -32,7 +30,7 @@ export interface Amount {
 export async function scan(request: ScanRequest): Promise<Manifest> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return createManifest(profileDigest(request.profile), await scanOnce(request));
+      return await scanOnce(request);
     } catch (error) {
       if (!(error instanceof TreeChanged)) throw refusal(request.root, error);
       if (attempt < ATTEMPTS) continue;
@@ -46,71 +44,51 @@ export async function scan(request: ScanRequest): Promise<Manifest> {
   }
 }
 
-async function scanOnce(request: ScanRequest): Promise<ManifestEntry[]> {
-  const entries: ManifestEntry[] = [];
-  const memory = await request.statIndex?.beginScan();
-  const take = (file: FoundFile, sha256: Sha256) => {
-    entries.push(entryOf(file, sha256));
-    if (!isProtectedClass(file.class)) memory?.add(file, sha256);
-  };
-  const hashing = new Hashing(request, take);
-  let seen = 0;
+async function scanOnce(request: ScanRequest): Promise<Manifest> {
+  const { profile, root, signal, statIndex, workers } = request;
+  signal?.throwIfAborted();
+  const digest = profileDigest(profile);
+  const memory = await statIndex?.beginScan(digest);
+  const harvest = new Harvest({ profile, profileDigest: digest, memory });
+  const hashing = new Hashing(request, harvest);
+  const folder = (path: string) => memory?.folder(path) ?? { path };
   try {
-    for (const found of walk(request.root, classifier(request.profile))) {
-      if (found.kind !== 'file') {
-        entries.push(found);
-      } else {
-        const known = isProtectedClass(found.class) ? undefined : memory?.find(found);
-        if (known === undefined) {
-          hashing.add(found);
-        } else {
-          hashing.skip(found);
-          take(found, known);
-        }
-      }
-      if (++seen % PAUSE_EVERY === 0) await setImmediate();
-      request.signal?.throwIfAborted();
-    }
+    await walk({ root, profile, workers, remembered: memory?.known?.rows, folder, signal }, (walked) =>
+      hashing.add(harvest.add(walked)),
+    );
   } finally {
     await hashing.finish();
   }
   hashing.assertWell();
-  await memory?.keep();
-  return entries;
+  const { manifest, toRemember } = harvest.sumUp();
+  if (toRemember !== undefined) await memory?.keep(toRemember);
+  return manifest;
 }
 
-/** Hands files to the threads in batches while the walk goes on. */
+/** Hands what is too large or too much for the walk to the threads, in batches, while the walk goes on. */
 class Hashing {
   readonly #request: ScanRequest;
-  readonly #take: (file: FoundFile, sha256: Sha256) => void;
+  readonly #harvest: Harvest;
   readonly #running: Promise<void>[] = [];
-  #batch: FoundFile[] = [];
+  #batch: UnreadFile[] = [];
   #batchBytes = 0;
   readonly #total = { files: 0, bytes: 0 };
   readonly #done = { files: 0, bytes: 0 };
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(request: ScanRequest, take: (file: FoundFile, sha256: Sha256) => void) {
+  constructor(request: ScanRequest, harvest: Harvest) {
     this.#request = request;
-    this.#take = take;
+    this.#harvest = harvest;
   }
 
-  add(file: FoundFile): void {
-    const size = Number(file.stats.size);
-    this.#batch.push(file);
-    this.#batchBytes += size;
-    this.#total.files++;
-    this.#total.bytes += size;
-    if (this.#batch.length >= BATCH_FILES || this.#batchBytes >= BATCH_BYTES) this.#send();
-  }
-
-  /** Counts a file whose digest is known. */
-  skip(file: FoundFile): void {
-    const size = Number(file.stats.size);
-    this.#total.files++;
-    this.#total.bytes += size;
-    this.#done.files++;
-    this.#done.bytes += size;
+  /** Counts a folder's files, and sees to those that have no digest. */
+  add({ done, unread }: Gathered): void {
+    this.#count(done);
+    for (const file of unread) {
+      this.#count({ files: 1, bytes: file.size });
+      this.#hashLater(file);
+    }
+    this.#report(done);
   }
 
   async finish(): Promise<void> {
@@ -120,6 +98,17 @@ class Hashing {
 
   assertWell(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #count({ bytes, files }: Amount): void {
+    this.#total.files += files;
+    this.#total.bytes += bytes;
+  }
+
+  #hashLater(file: UnreadFile): void {
+    this.#batch.push(file);
+    this.#batchBytes += file.size;
+    if (this.#batch.length >= BATCH_FILES || this.#batchBytes >= BATCH_BYTES) this.#send();
   }
 
   #send(): void {
@@ -134,28 +123,23 @@ class Hashing {
     );
   }
 
-  async #hash(batch: readonly FoundFile[]): Promise<void> {
+  async #hash(batch: readonly UnreadFile[]): Promise<void> {
     if (this.#failure !== undefined) return;
     const { root, signal, workers } = this.#request;
     let early = 0;
     const onPiece = (bytes: number) => {
       early += bytes;
-      this.#report(0, bytes);
+      this.#report({ files: 0, bytes });
     };
-    const paths = batch.map(({ path }) => path);
-    const hashed = await workers.run('hash', { root, paths, stamps: stampsOf(batch) }, { signal, onPiece });
-    for (const [index, file] of batch.entries()) this.#takeHashed(file, hashed[index] ?? { kind: 'gone' });
-    this.#report(batch.length, batch.reduce((sum, { stats }) => sum + Number(stats.size), 0) - early);
+    const hashed = await workers.run('hash', { root, paths: batch.map(({ path }) => path) }, { signal, onPiece });
+    for (const [index, file] of batch.entries()) this.#take(file, hashed[index] ?? { kind: 'gone' });
+    this.#report({ files: batch.length, bytes: batch.reduce((sum, { size }) => sum + size, 0) - early });
   }
 
-  #takeHashed(file: FoundFile, hashed: HashedFile): void {
-    if (typeof hashed === 'string') {
-      this.#take(file, hashed);
-      return;
-    }
+  #take(file: UnreadFile, hashed: HashedFile): void {
     switch (hashed.kind) {
       case 'hashed':
-        this.#take({ ...file, stats: hashed.stats }, hashed.sha256);
+        this.#harvest.addRead(file, hashed);
         return;
       case 'changed':
       case 'gone':
@@ -168,29 +152,11 @@ class Hashing {
     }
   }
 
-  #report(files: number, bytes: number): void {
+  #report({ bytes, files }: Amount): void {
     this.#done.files += files;
     this.#done.bytes += bytes;
     this.#request.onProgress?.({ ...this.#done }, { ...this.#total });
   }
-}
-
-function stampsOf(files: readonly FoundFile[]): BigInt64Array {
-  const stamps = new BigInt64Array(files.length * STAMP_FIELDS);
-  for (const [index, { stats }] of files.entries()) writeStamp(stamps, index, stats);
-  return stamps;
-}
-
-function entryOf({ class: artifactClass, path, stats }: FoundFile, sha256: Sha256): ManifestEntry {
-  return {
-    kind: isProtectedClass(artifactClass) ? 'protected' : 'artifact',
-    class: artifactClass,
-    mode: process.platform === 'win32' ? null : Number(stats.mode & 0o7777n),
-    mtime: Math.floor(Number(stats.mtimeNs / 1000n) / 1000),
-    path,
-    sha256,
-    size: Number(stats.size),
-  };
 }
 
 function refusal(root: string, error: unknown): unknown {
@@ -208,6 +174,5 @@ const UNREADABLE_WORDS: Readonly<Record<string, string>> = {
 };
 
 const ATTEMPTS = 3;
-const PAUSE_EVERY = 1000;
 const BATCH_FILES = 256;
 const BATCH_BYTES = 4 * 1024 * 1024;

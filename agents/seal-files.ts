@@ -12,6 +12,7 @@ import {
   openSync,
 } from 'node:fs';
 import type { Sha256 } from '#core/digest.ts';
+import { isReadOnly } from './find-entry.ts';
 import { readFully } from './read-file.ts';
 
 export interface FileToSeal {
@@ -81,6 +82,8 @@ function dress(descriptor: number, { mode, mtime, owner }: FileToSeal): void {
   if (process.platform !== 'win32') {
     if (owner !== undefined) keepOwner(descriptor, owner);
     // After the owner, for a change of owner takes set-user-id away.
+    fchmodSync(descriptor, mode);
+  } else if (isReadOnly({ mode })) {
     fchmodSync(descriptor, mode);
   }
   const seconds = toSeconds(mtime);

@@ -10,7 +10,8 @@ import { decodeSnapshot, type EncodedSnapshot, type Snapshot } from '#core/snaps
 
 /**
  * What an agent remembers of the last snapshot that it took: snapshot, indexes and manifest, each under its digest, and
- * of one that was interrupted the packs that are uploaded. It only ever saves work: what is damaged counts as forgotten.
+ * of one that was interrupted the packs that are uploaded or were about to be. It only ever saves work: what is damaged
+ * counts as forgotten.
  */
 export class SnapshotMemory {
   readonly #folder: string;
@@ -48,7 +49,7 @@ export class SnapshotMemory {
     return (await this.#read('manifest', manifest, decodeManifest))?.entries ?? [];
   }
 
-  /** Chunks in packs that an interrupted snapshot has uploaded. */
+  /** Chunks in packs that an interrupted snapshot has uploaded; the last of them perhaps not. */
   async uploaded(): Promise<Chunk[]> {
     const chunks: Chunk[] = [];
     for (const digest of await this.#list('uploaded')) {

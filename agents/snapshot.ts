@@ -1,6 +1,7 @@
-import type { Chunk, Recipe } from '#core/chunk-index.ts';
+import { basesOf, type Chunk, type Recipe } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 import { keys } from '#core/keys.ts';
 import { isArtifact, type Manifest } from '#core/manifest.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
@@ -9,7 +10,6 @@ import { arrangeIndexes } from './arrange-indexes.ts';
 import { BaseSupply } from './base-supply.ts';
 import type { CutFile, OfferedChunk, Wish } from './cut-files.ts';
 import { Predecessor } from './find-bases.ts';
-import { freeBytes } from './free-bytes.ts';
 import { eachInParallel } from './in-parallel.ts';
 import { PackCache } from './pack-cache.ts';
 import { createOnce, PackWriter } from './pack-writer.ts';
@@ -25,6 +25,11 @@ export interface SnapshotRequest {
   readonly workers: WorkerPool;
   readonly now: () => Date;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Throws once nobody waits for the snapshot any more. Only until then is nothing removed from the store that was found
+   * there: docs/design.md, Prune.
+   */
+  readonly assertAwaited: () => Promise<void>;
   /** Content looked at so far, of what the store lacked. */
   readonly onProgress?: ((done: { readonly files: number; readonly bytes: number }) => void) | undefined;
   readonly onPlan?: ((total: { readonly files: number; readonly bytes: number }) => void) | undefined;
@@ -43,8 +48,9 @@ export async function takeSnapshot(
   if (last?.isComplete === true && last.manifest === manifest.summary.manifest) {
     return { digest: last.digest, bytesUploaded: 0 };
   }
-  const known = await findKnown(request, memory, last);
-  const contents = distinctContents(manifest, await formerContents(memory, last));
+  const former = await formerContents(memory, last);
+  const known = await findKnown(request, memory, last && { ...last, contents: new Set(former.values()) });
+  const contents = distinctContents(manifest, former);
   const recipes = new Map(known.recipes.filter(({ sha256 }) => contents.has(sha256)).map((one) => [one.sha256, one]));
   const missing = [...contents.values()].filter(({ sha256 }) => !recipes.has(sha256));
   const upload = new Upload(request, { known, memory, cache: await PackCache.open(request.stateFolder) });
@@ -57,6 +63,8 @@ export async function takeSnapshot(
     indexBytes += await createOnce(store, keys.index(digest), bytes, signal);
   const snapshot = encodeSnapshot({ manifest: manifest.summary.manifest, indexes: [...arranged.digests] });
   indexBytes += await createOnce(store, keys.snapshot(snapshot.digest), snapshot.bytes, signal);
+  // Whether what this counts on was there all the time is certain only now; a snapshot that is not remembered harms nobody.
+  await request.assertAwaited();
   await memory.remember({ snapshot, manifest, indexes: arranged.digests, fresh: arranged.fresh });
   return { digest: snapshot.digest, bytesUploaded: upload.bytesUploaded + indexBytes };
 }
@@ -109,11 +117,14 @@ interface Known {
   readonly chunks: Map<Sha256, Chunk>;
 }
 
-/** What is in packs that are in the store: of the last snapshot, and of one that was interrupted. */
+/**
+ * What is in packs that are in the store: of the last snapshot, and of one that was interrupted. Where the last one is,
+ * the contents of its manifest are; what else its indexes list may have been removed.
+ */
 async function findKnown(
   request: SnapshotRequest,
   memory: SnapshotMemory,
-  last: LastSnapshot | undefined,
+  last: (LastSnapshot & { readonly contents: ReadonlySet<Sha256> }) | undefined,
 ): Promise<Known> {
   const indexes = (last === undefined ? undefined : await memory.indexes(last)) ?? [];
   const oldestFirst = indexes.toReversed();
@@ -121,8 +132,10 @@ async function findKnown(
   const listed = oldestFirst.flatMap((index) => [...index.chunks.values()]);
   const uploaded = await memory.uploaded();
   const isComplete = last?.isComplete === true;
-  const there = await findPacks(request, packsOf(isComplete ? uploaded : [...listed, ...uploaded]));
-  if (isComplete) for (const pack of packsOf(listed)) there.add(pack);
+  const certain = isComplete ? [...last.contents].flatMap((content) => recipes.get(content)?.chunks ?? []) : [];
+  const there = packsOf(certain);
+  const found = await findPacks(request, packsOf([...listed, ...uploaded]).difference(there));
+  for (const pack of found) there.add(pack);
   const isThere = (chunk: Chunk): boolean =>
     there.has(chunk.pack) && (chunk.encoding !== 'zstd-dict' || chunk.bases.every(isThere));
   const chunks = [...listed, ...uploaded].filter(isThere);
@@ -133,8 +146,15 @@ async function findKnown(
   };
 }
 
-function packsOf(chunks: readonly Chunk[]): Set<Sha256> {
-  return new Set(chunks.map(({ pack }) => pack));
+/** With those of their bases. */
+function packsOf(chunks: Iterable<Chunk>): Set<Sha256> {
+  const packs = new Set<Sha256>();
+  const add = (chunk: Chunk): void => {
+    packs.add(chunk.pack);
+    basesOf(chunk).forEach(add);
+  };
+  for (const chunk of chunks) add(chunk);
+  return packs;
 }
 
 async function findPacks({ signal, store }: SnapshotRequest, packs: ReadonlySet<Sha256>): Promise<Set<Sha256>> {
@@ -171,10 +191,8 @@ class Upload {
     this.#supply = new BaseSupply(request.store, cache, request.signal);
     const events = {
       placed: (chunk: Chunk) => this.#chunks.set(chunk.sha256, chunk),
-      uploaded: async (pack: Sha256, bytes: Uint8Array, placed: readonly Chunk[]) => {
-        await memory.rememberUpload(placed);
-        await cache.add(pack, bytes);
-      },
+      uploading: (placed: readonly Chunk[]) => memory.rememberUpload(placed),
+      uploaded: (pack: Sha256, bytes: Uint8Array) => cache.add(pack, bytes),
     };
     this.#packs = new PackWriter(request.store, events, request.signal);
   }

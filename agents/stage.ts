@@ -6,7 +6,8 @@ import { OrderRefused } from '#core/errors.ts';
 import { isArtifact, type Manifest } from '#core/manifest.ts';
 import { bringsContent, type ContentOperation, type Operation } from '#core/plan.ts';
 import type { Snapshot } from '#core/snapshot.ts';
-import { fetchContents } from './fetch.ts';
+import { takeStaged } from './carry-over.ts';
+import { fetchContents, scratchBytes } from './fetch.ts';
 import { findOwnChunks } from './find-own-chunks.ts';
 import { eachInParallel } from './in-parallel.ts';
 import type { Work } from './obey.ts';
@@ -25,7 +26,6 @@ export interface Staging extends Pick<Work, 'context' | 'progress' | 'signal'> {
   readonly snapshotKey: string;
   readonly loadSnapshot: () => Promise<Snapshot>;
   readonly loadIndex: (digest: Sha256) => Promise<Index>;
-  readonly onFetched: (bytes: number) => void;
 }
 
 /**
@@ -38,14 +38,12 @@ export async function stage(staging: Staging): Promise<void> {
     bringsContent(operation) ? [toSeal(staging, number, operation)] : [],
   );
   staging.progress.enter('staging', { files: wanted.length, bytes: wanted.reduce((sum, { size }) => sum + size, 0) });
+  await takeStaged(context.root, work, wanted);
   let missing = await sealAll(staging, wanted);
-  await assertSpace(
-    context.root,
-    missing.map(({ size }) => size),
-  );
+  await assertSpace(context.root, missing);
   missing = await sealAll(staging, missing.flatMap(copiesOfOwn(staging)), missing);
   const [firsts, duplicates] = splitByContent(missing);
-  await fetchMissing(staging, firsts);
+  await fetchMissing(staging, firsts, duplicates);
   await sealOrRefuse(staging, firsts);
   await sealOrRefuse(staging, duplicates);
   await syncFolder(`${work.path}/new`);
@@ -55,7 +53,7 @@ function toSeal({ site, work }: Staging, number: number, operation: ContentOpera
   const { mtime, sha256, size } = operation;
   const former = site.formerFiles.get(number);
   return {
-    path: work.fresh(number),
+    path: work.fresh(number, sha256),
     sha256,
     size,
     mtime,
@@ -85,26 +83,29 @@ function splitByContent(files: readonly FileToSeal[]): readonly [readonly FileTo
   return [[...firsts.values()], duplicates];
 }
 
-async function fetchMissing(staging: Staging, files: readonly FileToSeal[]): Promise<void> {
-  const { context, onFetched, progress, signal, work } = staging;
+async function fetchMissing(
+  staging: Staging,
+  files: readonly FileToSeal[],
+  duplicates: readonly FileToSeal[],
+): Promise<void> {
+  const { context, progress, signal, work } = staging;
   if (files.length === 0) return;
   const recipes = await findRecipes(staging, files);
+  const own = await findOwnChunks(staging, [...recipes.values()]);
+  const bases = { path: work.bases, size: scratchBytes(recipes.values(), own) };
+  await assertSpace(context.root, [...files, ...duplicates, bases]);
   progress.enter('fetching', { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) });
-  const scratch = `${work.path}/bases`;
   await fetchContents({
     ...context,
     signal,
     files: files.map(({ path, sha256, size }) => ({ path, recipe: recipeOf(recipes, sha256, size) })),
     snapshotKey: staging.snapshotKey,
-    scratch,
-    own: await findOwnChunks(staging, [...recipes.values()]),
+    scratch: work.bases,
+    own,
     rangeBytes: () => rangeBytes(context.bytesPerSecond?.()),
-    onProgress: ({ fetched, written }) => {
-      onFetched(fetched);
-      progress.add({ bytes: written });
-    },
+    onProgress: ({ written }) => progress.add({ bytes: written }),
   });
-  await rm(scratch, { force: true });
+  await rm(work.bases, { force: true });
   progress.enter('staging', { files: files.length, bytes: 0 });
 }
 

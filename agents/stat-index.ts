@@ -5,8 +5,8 @@ import { hasCode } from '#adapters/file-errors.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import type { AgentLog } from './agent.ts';
-import { type FileStats, isStamp, STAMP_FIELDS, writeStamp } from './file-stats.ts';
-import { decodeStatColumns, encodeStatColumns, type StatColumns } from './stat-columns.ts';
+import type { FolderToSee } from './look-at-folders.ts';
+import { decodeStatColumns, encodeStatColumns, namesOf, type StatColumns } from './stat-columns.ts';
 
 /** Hours between two scans that read every file again, whatever its stat says. */
 const FULL_EVERY_HOURS = 24;
@@ -26,60 +26,69 @@ export interface StatIndexOptions {
   readonly fullRehashMilliseconds?: number | undefined;
 }
 
-export interface FileToFind {
-  readonly path: string;
-  readonly stats: FileStats;
-}
-
 /** One scan's dealings with what is remembered. */
 export interface ScanMemory {
-  /** The file's digest, when it was hashed with this very stat. */
-  find(file: FileToFind): Sha256 | undefined;
-  add(file: FileToFind, sha256: Sha256): void;
-  /** The scan is complete: what it added is all that is remembered from now on. */
-  keep(): Promise<void>;
+  /** What this scan may trust. */
+  readonly known: StatColumns | undefined;
+  readonly rehashedAt: number;
+  /** Nanoseconds since 1970: a file that has changed since is not to be remembered. */
+  readonly youngest: bigint;
+  /** The folder, with what may be trusted of it. */
+  folder(path: string): FolderToSee;
+  /** The scan is complete: this is all that is remembered from now on. */
+  keep(columns: StatColumns): Promise<void>;
 }
 
 /**
  * Remembers what every file hashed to and how its stat looked, so that only what changed is read again. A change that
- * leaves size, both times, inode and device alone goes unnoticed until the next full scan; callers that must not rely
- * on that ask for `mistrusting`.
+ * leaves size, both times, inode, device and mode alone goes unnoticed until the next full scan; callers that must not
+ * rely on that ask for `mistrusting`.
  */
 export class StatIndex {
   readonly #options: StatIndexOptions;
-  readonly #isMistrusted: (path: string) => boolean;
+  readonly #isMistrusted: ((path: string) => boolean) | undefined;
 
-  constructor(options: StatIndexOptions, isMistrusted: (path: string) => boolean = () => false) {
+  constructor(options: StatIndexOptions, isMistrusted?: (path: string) => boolean) {
     this.#options = options;
     this.#isMistrusted = isMistrusted;
   }
 
   /** The same memory, but these files are read in any case. */
   mistrusting(isMistrusted: (path: string) => boolean): StatIndex {
-    return new StatIndex(this.#options, (path) => isMistrusted(path) || this.#isMistrusted(path));
+    const before = this.#isMistrusted;
+    return new StatIndex(this.#options, (path) => isMistrusted(path) || before?.(path) === true);
   }
 
-  async beginScan(): Promise<ScanMemory> {
+  async beginScan(profile: Sha256): Promise<ScanMemory> {
     const { fullRehashMilliseconds = FULL_EVERY_HOURS * 3600 * 1000, now } = this.#options;
     const began = now().getTime();
-    const known = await this.#load();
-    const age = known === undefined ? Number.POSITIVE_INFINITY : began - known.rehashedAt;
+    const found = await this.#load(profile);
+    const age = found === undefined ? Number.POSITIVE_INFINITY : began - found.rehashedAt;
     // A clock that was set back says nothing about the age.
-    const isFull = known === undefined || age < 0 || age >= fullRehashMilliseconds;
-    return new IndexedScan({
-      known: isFull ? NOTHING : known,
-      isMistrusted: this.#isMistrusted,
-      began,
-      rehashedAt: isFull ? began : known.rehashedAt,
-      save: (columns) => this.#save(columns),
-    });
+    const known = age < 0 || age >= fullRehashMilliseconds ? undefined : found;
+    return {
+      known,
+      rehashedAt: known?.rehashedAt ?? began,
+      youngest: BigInt(began) * 1_000_000n - RACY_NANOSECONDS,
+      folder: (path) => this.#folder(path, known),
+      keep: (columns) => this.#save(columns),
+    };
   }
 
-  async #load(): Promise<StatColumns | undefined> {
+  #folder(path: string, known: StatColumns | undefined): FolderToSee {
+    const rows = known?.folders.get(path);
+    const isMistrusted = this.#isMistrusted;
+    if (known === undefined || rows === undefined || isMistrusted === undefined) return { path, rows };
+    return { path, rows, mistrusted: namesOf(known, rows).filter((name) => isMistrusted(path + name)) };
+  }
+
+  async #load(profile: Sha256): Promise<StatColumns | undefined> {
     const { log, root } = this.#options;
     const path = this.#path();
     try {
-      return decodeStatColumns(path, await readFile(path), root);
+      const columns = decodeStatColumns(path, await readFile(path), root);
+      if (columns.profile !== profile) throw new InvalidDocument(path, 'it was made with another profile');
+      return columns;
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined;
       if (!(error instanceof InvalidDocument) && !hasCode(error, 'EACCES', 'EPERM', 'EIO', 'EISDIR')) throw error;
@@ -103,55 +112,4 @@ export class StatIndex {
   }
 }
 
-interface ScanOptions {
-  readonly known: StatColumns;
-  readonly isMistrusted: (path: string) => boolean;
-  /** Milliseconds since 1970. */
-  readonly began: number;
-  readonly rehashedAt: number;
-  readonly save: (columns: StatColumns) => Promise<void>;
-}
-
-class IndexedScan implements ScanMemory {
-  readonly #options: ScanOptions;
-  readonly #places: Map<string, number>;
-  readonly #added: { readonly file: FileToFind; readonly sha256: Sha256 }[] = [];
-  readonly #youngest: bigint;
-  #found = 0;
-
-  constructor(options: ScanOptions) {
-    this.#options = options;
-    this.#places = new Map(options.known.paths.map((path, index) => [path, index]));
-    this.#youngest = BigInt(options.began) * 1_000_000n - RACY_NANOSECONDS;
-  }
-
-  find({ path, stats }: FileToFind): Sha256 | undefined {
-    const { isMistrusted, known } = this.#options;
-    const place = this.#places.get(path);
-    if (place === undefined || !isStamp(known.stamps, place, stats) || isMistrusted(path)) return undefined;
-    this.#found++;
-    return known.digests[place];
-  }
-
-  add(file: FileToFind, sha256: Sha256): void {
-    const { ctimeNs, mtimeNs } = file.stats;
-    if (mtimeNs < this.#youngest && ctimeNs < this.#youngest) this.#added.push({ file, sha256 });
-  }
-
-  async keep(): Promise<void> {
-    const { known, rehashedAt, save } = this.#options;
-    const isSame = this.#found === known.paths.length && this.#added.length === this.#found;
-    if (isSame && rehashedAt === known.rehashedAt) return;
-    const stamps = new BigInt64Array(this.#added.length * STAMP_FIELDS);
-    for (const [index, { file }] of this.#added.entries()) writeStamp(stamps, index, file.stats);
-    await save({
-      rehashedAt,
-      paths: this.#added.map(({ file }) => file.path),
-      stamps,
-      digests: this.#added.map(({ sha256 }) => sha256),
-    });
-  }
-}
-
-const NOTHING: StatColumns = { rehashedAt: Number.NaN, paths: [], stamps: new BigInt64Array(0), digests: [] };
 const INDEX_FILE = 'stat-index';

@@ -17,6 +17,8 @@ const stateSchema = z.strictObject({
   begun: z.strictObject({ order: orderIdSchema, at: z.iso.datetime() }).optional(),
   /** Of the last scan. */
   manifest: sha256Schema.optional(),
+  /** The newest order that was read, and how the store names that version of it. */
+  newest: z.strictObject({ sequence: z.int().positive(), etag: z.string().min(1).max(1024) }).optional(),
 });
 
 const answerSchema = z.strictObject({ sequence: z.int().positive(), receipt: signedReceiptSchema });
@@ -54,6 +56,17 @@ export class AgentState {
 
   get manifest(): State['manifest'] {
     return this.#state.manifest;
+  }
+
+  /** What needs no further look, also after a restart: every order up to it is done with. */
+  get settledEtag(): string {
+    const { lastSequence, newest } = this.#state;
+    return newest !== undefined && newest.sequence <= lastSequence ? newest.etag : '';
+  }
+
+  /** On disk with the next change: until then a restart reads the order once more. */
+  noteNewest(newest: NonNullable<State['newest']>): void {
+    this.#state = { ...this.#state, newest };
   }
 
   /** When this order was begun: now, or before a restart. */

@@ -1,14 +1,14 @@
 import { OrderRefused } from '#core/errors.ts';
-import { keys } from '#core/keys.ts';
-import { encodeManifest, type Manifest } from '#core/manifest.ts';
+import type { Manifest } from '#core/manifest.ts';
 import type { InventoryOrder } from '#core/order.ts';
 import { RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
 import { type Signed, sign } from '#core/signed.ts';
+import { assertAwaited } from './assert-awaited.ts';
 import { findFacts } from './facts.ts';
 import type { Work } from './obey.ts';
-import { createOnce } from './pack-writer.ts';
 import { scan } from './scan.ts';
 import { takeSnapshot } from './snapshot.ts';
+import { storeManifest } from './store-manifest.ts';
 import { TreeChanged } from './walk.ts';
 
 /** Scans, uploads what the order asks for, and says so. Writes nothing below the root. */
@@ -16,7 +16,7 @@ export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<
   const { context, order, startedAt } = work;
   const stock = await takeStock(work);
   const { manifest, snapshot } = stock;
-  const manifestBytes = await uploadManifest(work, manifest);
+  const manifestBytes = await storeManifest(work, manifest);
   await context.state.rememberManifest(manifest.summary.manifest);
   return sign(
     {
@@ -31,18 +31,11 @@ export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<
       summary: manifest.summary,
       ...(snapshot === undefined ? {} : { snapshot: snapshot.digest }),
       bytesUploaded: manifestBytes + (snapshot?.bytesUploaded ?? 0),
-      facts: await findFacts(context.root),
+      secondsUploading: work.meters.up.seconds,
+      facts: await findFacts(context),
     },
     context.signer,
   );
-}
-
-/** One that was there at the last look is not sent again to be told so. */
-async function uploadManifest({ context, order, signal }: Work, manifest: Manifest): Promise<number> {
-  const digest = manifest.summary.manifest;
-  const key = keys.manifest(order.server, digest);
-  if (context.state.manifest === digest && (await context.store.head(key, { signal })) !== undefined) return 0;
-  return createOnce(context.store, key, encodeManifest(manifest), signal);
 }
 
 interface TakenStock {
@@ -69,7 +62,11 @@ async function takeStock(work: Work<InventoryOrder>): Promise<TakenStock> {
   }
 }
 
-export function scanWithProgress({ context, progress, signal }: Omit<Work, 'order'>): Promise<Manifest> {
+export function scanWithProgress({
+  context,
+  progress,
+  signal,
+}: Pick<Work, 'context' | 'progress' | 'signal'>): Promise<Manifest> {
   progress.enter('scanning');
   return scan({
     ...context,
@@ -84,11 +81,12 @@ export function scanWithProgress({ context, progress, signal }: Omit<Work, 'orde
   });
 }
 
-function upload({ context, progress, signal }: Work, manifest: Manifest): ReturnType<typeof takeSnapshot> {
+function upload({ context, order, progress, signal }: Work, manifest: Manifest): ReturnType<typeof takeSnapshot> {
   return takeSnapshot({
     ...context,
     manifest,
     signal,
+    assertAwaited: () => assertAwaited(context, order, signal),
     onPlan: (total) => progress.enter('uploading', total),
     onProgress: (done) => progress.report({ filesDone: done.files, bytesDone: done.bytes }),
   });

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { LONGEST_RANGE } from '#core/plan-ranges.ts';
 import type { CallOptions, ObjectStore } from '#core/ports/object-store.ts';
 
 /** A store that keeps to a rate, up and down together. What is in memory already counts once it has passed. */
@@ -19,8 +20,7 @@ export function throttledStore(
     return answer;
   };
   const upload = async <T>(bytes: number, options: CallOptions | undefined, call: () => Promise<T>) => {
-    await bucket.wait(options?.signal);
-    bucket.spend(bytes);
+    await bucket.wait(options?.signal, bytes);
     return call();
   };
   return {
@@ -37,9 +37,7 @@ export function throttledStore(
         options,
         () => store.getIfChanged(key, etag, options),
       ),
-    getRange: (key, range, options) =>
-      // Spent before: several at a time must not all find the bucket full.
-      upload(range.length, options, () => store.getRange(key, range, options)),
+    getRange: (key, range, options) => upload(range.length, options, () => store.getRange(key, range, options)),
     head: (key, options) => store.head(key, options),
     put: (key, body, options) => upload(body.length, options, () => store.put(key, body, options)),
     create: (key, body, options) => upload(body.length, options, () => store.create(key, body, options)),
@@ -51,7 +49,7 @@ export function throttledStore(
 
 /** What to fetch with one call: about a second's worth, so that a narrow link is not filled in bursts. */
 export function rangeBytes(bytesPerSecond: number | undefined): number {
-  return Math.min(Math.max(bytesPerSecond ?? MOST_AT_ONCE, LEAST_AT_ONCE), MOST_AT_ONCE);
+  return Math.min(Math.max(bytesPerSecond ?? LONGEST_RANGE, LEAST_AT_ONCE), LONGEST_RANGE);
 }
 
 /** May go into debt by one call, and lets nobody pass until that is paid. Saves up no more than a quarter of a second. */
@@ -64,8 +62,10 @@ class TokenBucket {
     this.#rate = rate;
   }
 
-  async wait(signal: AbortSignal | undefined): Promise<void> {
+  /** What is known to pass is spent in the same moment: several at a time must not all find the bucket full. */
+  async wait(signal: AbortSignal | undefined, bytes = 0): Promise<void> {
     while (this.#fill() < 0) await setTimeout(PAUSE_MILLISECONDS, undefined, signal === undefined ? {} : { signal });
+    this.spend(bytes);
   }
 
   spend(bytes: number): void {
@@ -83,5 +83,4 @@ class TokenBucket {
 }
 
 const PAUSE_MILLISECONDS = 20;
-const MOST_AT_ONCE = 2 * 1024 * 1024;
 const LEAST_AT_ONCE = 64 * 1024;

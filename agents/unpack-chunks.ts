@@ -1,9 +1,9 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import type { Chunk } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 import { decodeChunk } from './code-chunk.ts';
 import { type FilePiece, readContent } from './file-piece.ts';
-import { freeBytes } from './free-bytes.ts';
 
 export interface UnpackInput {
   /** A piece of a pack. */

@@ -1,19 +1,23 @@
-import { type Dirent, lstatSync, readdirSync } from 'node:fs';
-import type { EmptyFolder, LeftOut } from '#core/manifest.ts';
-import { brokenPathRule, type RelativePath, WORK_FOLDER } from '#core/path-rules.ts';
-import { type ArtifactClass, IGNORE_CLASS, isSyncedClass, UNRECOGNISED } from '#core/profile.ts';
-import { type FileStats, plainStats } from './file-stats.ts';
+import type { Profile } from '#core/profile.ts';
+import type { FolderToSee, RememberedRows, RowsOfFolder, SeenFolder } from './look-at-folders.ts';
+import type { WorkerPool } from './worker-pool.ts';
 
-/** A file whose content counts; still to be hashed. */
-export interface FoundFile {
-  readonly kind: 'file';
-  readonly path: RelativePath;
-  readonly class: ArtifactClass;
-  /** When it was found. */
-  readonly stats: FileStats;
+export interface WalkRequest {
+  readonly root: string;
+  readonly profile: Profile;
+  readonly workers: WorkerPool;
+  readonly remembered: RememberedRows | undefined;
+  /** What is known of a folder beforehand. */
+  readonly folder: (path: string) => FolderToSee;
+  readonly signal: AbortSignal | undefined;
 }
 
-export type Found = FoundFile | EmptyFolder | LeftOut;
+export interface WalkedFolder {
+  /** '' for the root; else ends with a slash. */
+  readonly path: string;
+  readonly rows: RowsOfFolder | undefined;
+  readonly seen: Extract<SeenFolder, { readonly kind: 'seen' }>;
+}
 
 /** A folder or a file vanished between two looks at it: look again. */
 export class TreeChanged extends Error {
@@ -26,137 +30,49 @@ export class TreeChanged extends Error {
   }
 }
 
-/**
- * Every name below the root, without following links and without opening a file. System calls are synchronous:
- * several times faster than their promises, and the caller takes its pauses between two items.
- */
-export function walk(root: string, classify: (path: string) => ArtifactClass): Generator<Found, void, undefined> {
-  return new Walker(root, classify).walkRoot();
-}
-
-class Walker {
-  readonly #root: string;
-  readonly #classify: (path: string) => ArtifactClass;
-
-  constructor(root: string, classify: (path: string) => ArtifactClass) {
-    this.#root = root;
-    this.#classify = classify;
-  }
-
-  *walkRoot(): Generator<Found, void, undefined> {
-    yield* this.#visitAll(
-      '',
-      this.#list('').filter(({ name }) => name !== WORK_FOLDER),
-    );
-  }
-
-  /** Whether anything was listed. */
-  *#visitAll(folder: string, entries: readonly Dirent[]): Generator<Found, boolean, undefined> {
-    let isEmpty = true;
-    for (const entry of entries) {
-      const path = folder + entry.name;
-      const rule = brokenPathRule(path);
-      if (rule === undefined && entry.isDirectory()) {
-        if (yield* this.#visitFolder(path)) isEmpty = false;
-        continue;
-      }
-      const found = rule === undefined ? this.#classified(path, entry) : this.#unnameable(folder, entry, rule);
-      if (found === undefined) continue;
-      isEmpty = false;
-      yield found;
-    }
-    return !isEmpty;
-  }
-
-  *#visitFolder(path: string): Generator<Found, boolean, undefined> {
-    // A folder whose own class is ignored is walked as well: a license may lie in it.
-    if (yield* this.#visitAll(`${path}/`, this.#list(path))) return true;
-    if (!isSyncedClass(this.#classify(path))) return false;
-    yield { kind: 'folder', path: `${path}/` };
-    return true;
-  }
-
-  #classified(path: string, entry: Dirent): Found | undefined {
-    const artifactClass = this.#classify(path);
-    if (artifactClass === IGNORE_CLASS) return undefined;
-    if (entry.isSymbolicLink()) return { kind: 'link', path };
-    if (!entry.isFile()) return { kind: 'special', path, reason: kindOf(entry) };
-    if (artifactClass === UNRECOGNISED) return { kind: 'unrecognised', path };
-    // Its rules were looked at above.
-    return { kind: 'file', path: path as RelativePath, class: artifactClass, stats: this.#stat(path) };
-  }
-
-  #stat(path: string): FileStats {
-    const stats = lstatSync(`${this.#root}/${path}`, { bigint: true, throwIfNoEntry: false });
-    if (stats?.isFile() !== true) throw new TreeChanged(path);
-    return plainStats(stats);
-  }
-
-  #list(path: string): Dirent[] {
+/** Every folder below the root, parents first, each looked at in a thread. Links are not followed. */
+export async function walk(request: WalkRequest, take: (folder: WalkedFolder) => void): Promise<void> {
+  const waiting = [''];
+  const running = new Set<Promise<void>>();
+  const width = LOOKS_PER_THREAD * request.workers.size;
+  let failure: { readonly error: unknown } | undefined;
+  const look = async (paths: readonly string[]) => {
     try {
-      return readdirSync(path === '' ? this.#root : `${this.#root}/${path}`, { withFileTypes: true });
+      const walked = await lookAt(request, paths);
+      waiting.push(...paths.slice(walked.length));
+      for (const folder of walked) {
+        take(folder);
+        for (const name of folder.seen.folders) waiting.push(`${folder.path}${name}/`);
+      }
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (path !== '' && (code === 'ENOENT' || code === 'ENOTDIR')) throw new TreeChanged(path, { cause: error });
-      throw error;
+      failure ??= { error };
     }
-  }
-
-  #unnameable(folder: string, entry: Dirent, rule: string): LeftOut {
-    const name = entry.name.includes('\ufffd') ? this.#rawName(folder, entry.name) : Buffer.from(entry.name);
-    const suffix = entry.isDirectory() ? '/' : '';
-    const reason = entry.isDirectory() ? `${rule}; with everything in this folder` : rule;
-    return { kind: 'unnameable', path: fit(folder + escapeName(name) + suffix), reason };
-  }
-
-  /** The bytes of a name that is not UTF-8, which the plain listing has replaced. */
-  #rawName(folder: string, name: string): Buffer {
-    const seen = this.#rawNames.get(folder + name) ?? 0;
-    this.#rawNames.set(folder + name, seen + 1);
-    const raw = readdirSync(`${this.#root}/${folder}`, { encoding: 'buffer' }).filter(
-      (bytes) => bytes.toString() === name,
-    );
-    return raw[seen] ?? Buffer.from(name);
-  }
-
-  /** How often a replaced name was met: several raw names may look the same. */
-  readonly #rawNames = new Map<string, number>();
-}
-
-function kindOf(entry: Dirent): string {
-  if (entry.isFIFO()) return 'a FIFO';
-  if (entry.isSocket()) return 'a socket';
-  return entry.isBlockDevice() || entry.isCharacterDevice() ? 'a device' : 'not a file';
-}
-
-/** Bytes that are no text, and the backslash itself, as \xNN: different names stay different. */
-function escapeName(name: Buffer): string {
-  let text = '';
-  for (let at = 0; at < name.length; ) {
-    const length = characterLength(name, at);
-    const character = length === 0 ? '' : name.toString('utf8', at, at + length);
-    if (character === '' || /[\p{Cc}\\\ufffd]/u.test(character)) {
-      const bytes = name.subarray(at, at + Math.max(length, 1));
-      text += [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
-    } else {
-      text += character;
+  };
+  while (running.size > 0 || (waiting.length > 0 && failure === undefined)) {
+    while (waiting.length > 0 && running.size < width && failure === undefined) {
+      const share = Math.min(MOST_FOLDERS, Math.ceil(waiting.length / width));
+      const looking: Promise<void> = look(waiting.splice(0, share)).then(() => void running.delete(looking));
+      running.add(looking);
     }
-    at += Math.max(length, 1);
+    await Promise.race(running);
   }
-  return text;
+  if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
 }
 
-/** Bytes of the UTF-8 character that begins here; 0 when there is none. */
-function characterLength(bytes: Buffer, at: number): number {
-  for (let length = 1; length <= 4 && at + length <= bytes.length; length++) {
-    const text = bytes.toString('utf8', at, at + length);
-    if (!text.includes('\ufffd')) return length;
-  }
-  return 0;
+/** As many, from the first on, as were work enough for one go. */
+async function lookAt(
+  { folder: recall, profile, remembered, root, signal, workers }: WalkRequest,
+  paths: readonly string[],
+): Promise<WalkedFolder[]> {
+  const folders = paths.map(recall);
+  const answers = await workers.run('look', { root, profile, remembered, folders }, { signal });
+  return folders.slice(0, answers.length).map(({ path, rows }, index) => {
+    const seen = answers[index];
+    if (seen?.kind !== 'seen') throw new TreeChanged(seen?.path ?? path);
+    return { path, rows, seen };
+  });
 }
 
-function fit(path: string): string {
-  return path.length <= MAX_SHOWN ? path : `${path.slice(0, MAX_SHOWN)}…`;
-}
-
-const MAX_SHOWN = 8000;
+/** One at work, one that waits at the thread, one whose answer is being taken. */
+const LOOKS_PER_THREAD = 3;
+const MOST_FOLDERS = 64;

@@ -1,5 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { hasCode, retryWhileInUse } from '#adapters/file-errors.ts';
+import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import type { Order } from '#core/order.ts';
 import { WORK_FOLDER } from '#core/path-rules.ts';
@@ -9,8 +11,12 @@ import { findEntry } from './find-entry.ts';
 export interface WorkFolder {
   /** Absolute. */
   readonly path: string;
-  /** New content, by the number of its operation. */
-  readonly fresh: (operation: number) => string;
+  /** New content, by the number of its operation; the name says what it is to become. */
+  readonly fresh: (operation: number, content: Sha256) => string;
+  /** Chunks that are only needed to decode others. */
+  readonly bases: string;
+  /** An index of the source's snapshot. */
+  readonly index: (digest: Sha256) => string;
   /** What was there before, by the number of its operation. */
   readonly old: (operation: number) => string;
   readonly journal: string;
@@ -47,7 +53,17 @@ export async function dropWorkFolder(root: string, work: WorkFolder): Promise<vo
   if (findEntry(`${root}/${WORK_FOLDER}`)?.isDirectory() !== true) return;
   // The journal first: without it the rest is only rubbish, whenever this is interrupted.
   await rm(work.journal, { force: true });
-  await rm(work.path, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    // Not with retries of its own: on each level of folders they try again what was tried below.
+    await retryWhileInUse(() => rm(work.path, { recursive: true, force: true }));
+  } catch (error) {
+    // A second name of an old file that another program has open: only litter, and gone with a later apply.
+    if (process.platform !== 'win32' || !hasCode(error, 'EBUSY', 'EPERM', 'EACCES', 'ENOTEMPTY')) throw error;
+  }
+  dropIfEmpty(root);
+}
+
+export function dropIfEmpty(root: string): void {
   try {
     rmdirSync(`${root}/${WORK_FOLDER}`);
   } catch (error) {
@@ -59,7 +75,9 @@ export async function dropWorkFolder(root: string, work: WorkFolder): Promise<vo
 function workFolderAt(path: string): WorkFolder {
   return {
     path,
-    fresh: (operation) => `${path}/new/${operation}`,
+    fresh: (operation, content) => `${path}/new/${operation}.${content}`,
+    bases: `${path}/bases`,
+    index: (digest) => `${path}/index.${digest}`,
     old: (operation) => `${path}/old/${operation}`,
     journal: `${path}/journal.ndjson`,
     receipt: `${path}/receipt.json`,

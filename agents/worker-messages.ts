@@ -13,4 +13,11 @@ export type FromPool =
 
 export type FromWorker =
   | { readonly kind: 'step'; readonly id: number; readonly done: boolean; readonly value: unknown }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly code: string | undefined };
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly system: SystemFault };
+
+/** What Node says about a failed system call, as far as it says so. */
+export interface SystemFault {
+  readonly code?: string | undefined;
+  readonly path?: string | undefined;
+  readonly syscall?: string | undefined;
+}

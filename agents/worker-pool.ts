@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Tasks } from './hash-worker.ts';
+import { keepHeapLean } from './lean-heap.ts';
 import { type FromPool, type FromWorker, type TaskName, WORKER_MARK } from './worker-messages.ts';
 
 // For its side: a bundle must hold what its threads run.
@@ -38,9 +39,15 @@ export class WorkerPool {
 
   constructor(size: number = Math.min(availableParallelism(), MAX_THREADS)) {
     this.#size = size;
+    keepHeapLean();
   }
 
-  /** Runs a task to its end. A system error keeps its `code`. */
+  /** Threads that there may be. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Runs a task to its end. A system error keeps its `code`, `path` and `syscall`. */
   async run<N extends TaskName>(task: N, input: TaskInput<N>, options: RunOptions<N> = {}): Promise<TaskResult<N>> {
     const conversation = await this.open(task, input, options.transfer);
     try {
@@ -164,7 +171,7 @@ class Thread {
     this.#pending.delete(message.id);
     if (this.#pending.size === 0) this.#worker.unref();
     if (message.kind === 'step') pending?.resolve(message);
-    else pending?.reject(Object.assign(new Error(message.message), { code: message.code }));
+    else pending?.reject(Object.assign(new Error(message.message), message.system));
   }
 
   #die(error: Error): void {

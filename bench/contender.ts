@@ -1,3 +1,4 @@
+import type { SweepRow } from './children/sweep.ts';
 import type { TrafficReport } from './traffic-meter.ts';
 
 /** Ours, and the programs that we are measured against, by the names in the results. */
@@ -11,8 +12,15 @@ export interface Wire {
   /** Of a peer: what a line between source and destination carries in all; see docs/performance.md. */
   readonly link?: number;
   readonly requests?: number;
+  /** Requests that write. */
+  readonly puts?: number;
+  /** Those of them that bring content: packs, indexes, snapshots and manifests; and the bytes of their bodies. */
+  readonly uploads?: number;
+  readonly uploaded?: number;
   /** Without the allowance for headers. */
   readonly bodies?: number;
+  /** Those of packs alone, up and down. */
+  readonly packs?: number;
   readonly parties?: Readonly<Record<string, TrafficReport>>;
 }
 
@@ -21,6 +29,14 @@ export interface Stages {
   readonly sourceInventory?: number;
   readonly destinationInventory?: number;
   readonly apply?: number;
+}
+
+/** Of one process of ours among several. */
+export interface Usage {
+  /** Bytes, the peak. */
+  readonly memory: number;
+  /** Seconds of processor time. */
+  readonly cpu: number;
 }
 
 /** What one run came to. */
@@ -36,6 +52,9 @@ export interface Sample {
   /** Bytes, the peak of the whole process tree. */
   readonly memory?: number;
   readonly wire?: Wire;
+  /** Where every part of ours is a process of its own. */
+  readonly processes?: Readonly<Record<'source' | 'destination' | 'controller', Usage>>;
+  readonly sweep?: readonly SweepRow[];
 }
 
 /** One way to do the work of a case. */

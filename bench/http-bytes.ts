@@ -9,6 +9,10 @@ export type Method = Exclude<keyof ObjectStore, 'url'>;
 export const HEADER_BYTES = { read: 950, write: 1210, answer: 450 } as const;
 
 export function headersUp(method: Method): number {
+  return isWrite(method) ? HEADER_BYTES.write : HEADER_BYTES.read;
+}
+
+export function isWrite(method: Method): boolean {
   switch (method) {
     case 'get':
     case 'getIfChanged':
@@ -16,11 +20,11 @@ export function headersUp(method: Method): number {
     case 'head':
     case 'list':
     case 'delete':
-      return HEADER_BYTES.read;
+      return false;
     case 'put':
     case 'create':
     case 'replace':
-      return HEADER_BYTES.write;
+      return true;
   }
 }
 

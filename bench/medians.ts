@@ -1,4 +1,4 @@
-import type { Sample, Stages, Wire } from './contender.ts';
+import type { Sample, Stages, Usage, Wire } from './contender.ts';
 
 /** Of the runs of one contender: each number is a median on its own; the parties' traffic is that of the last run. */
 export interface Summary extends Sample {
@@ -8,6 +8,8 @@ export interface Summary extends Sample {
 export function summarise(runs: readonly Sample[]): Summary {
   const stages = stagesOf(known(runs.map((run) => run.stages)));
   const wire = wireOf(known(runs.map((run) => run.wire)));
+  const processes = processesOf(known(runs.map((run) => run.processes)));
+  const sweep = runs.at(-1)?.sweep;
   return {
     wall: median(runs.map((run) => run.wall)) ?? 0,
     ...optional('work', median(known(runs.map((run) => run.work)))),
@@ -15,7 +17,12 @@ export function summarise(runs: readonly Sample[]): Summary {
     ...optional('cpu', median(known(runs.map((run) => run.cpu)))),
     ...optional('memory', median(known(runs.map((run) => run.memory)))),
     ...(wire !== undefined && { wire }),
-    runs: runs.map(({ wire: one, ...run }) => ({ ...run, ...(one !== undefined && { wire: withoutParties(one) }) })),
+    ...(processes !== undefined && { processes }),
+    ...(sweep !== undefined && { sweep }),
+    runs: runs.map(({ sweep: _, wire: one, ...run }) => ({
+      ...run,
+      ...(one !== undefined && { wire: withoutParties(one) }),
+    })),
   };
 }
 
@@ -35,7 +42,11 @@ function wireOf(all: readonly Wire[]): Wire | undefined {
     ...optional('down', median(known(all.map((wire) => wire.down)))),
     ...optional('link', median(known(all.map((wire) => wire.link)))),
     ...optional('requests', median(known(all.map((wire) => wire.requests)))),
+    ...optional('puts', median(known(all.map((wire) => wire.puts)))),
+    ...optional('uploads', median(known(all.map((wire) => wire.uploads)))),
+    ...optional('uploaded', median(known(all.map((wire) => wire.uploaded)))),
     ...optional('bodies', median(known(all.map((wire) => wire.bodies)))),
+    ...optional('packs', median(known(all.map((wire) => wire.packs)))),
     ...(last.parties !== undefined && { parties: last.parties }),
   };
 }
@@ -48,6 +59,17 @@ function stagesOf(all: readonly Stages[]): Stages | undefined {
     ...optional('apply', median(known(all.map((stages) => stages.apply)))),
   };
 }
+
+function processesOf(all: readonly Processes[]): Processes | undefined {
+  if (all.length === 0) return undefined;
+  const usageOf = (name: keyof Processes): Usage => ({
+    memory: median(all.map((processes) => processes[name].memory)) ?? 0,
+    cpu: median(all.map((processes) => processes[name].cpu)) ?? 0,
+  });
+  return { source: usageOf('source'), destination: usageOf('destination'), controller: usageOf('controller') };
+}
+
+type Processes = NonNullable<Sample['processes']>;
 
 function withoutParties({ parties: _, ...wire }: Wire): Wire {
   return wire;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Usage } from './contender.ts';
 
 /** Watches what a process and those that it started hold in memory; needs Linux's /proc, and knows nothing elsewhere. */
 export class ProcessTree {
@@ -33,12 +34,24 @@ export class ProcessTree {
   }
 }
 
+/** What a single process has taken so far, by the kernel's account. */
+export function usageOf(pid: number): Usage | undefined {
+  const memory = kilobytes(read(`/proc/${pid}/status`), 'VmHWM');
+  const cpu = seconds(`/proc/${pid}/stat`, OWN_TIME);
+  return memory === 0 || cpu === undefined ? undefined : { memory, cpu };
+}
+
 /** Seconds of processor time of all children of this process that have ended, and of theirs. */
 export function secondsOfEndedChildren(): number | undefined {
-  const stat = read('/proc/self/stat');
+  return seconds('/proc/self/stat', CHILDREN_TIME);
+}
+
+/** The sum of the field and the next: user and system. */
+function seconds(path: string, field: number): number | undefined {
+  const stat = read(path);
   // The name, in parentheses, may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[13]) + Number(fields[14]);
+  const ticks = Number(fields[field]) + Number(fields[field + 1]);
   return Number.isFinite(ticks) ? ticks / TICKS_PER_SECOND : undefined;
 }
 
@@ -62,6 +75,9 @@ function read(path: string): string {
   }
 }
 
+/** utime and cutime of proc(5), counted from behind the name. */
+const OWN_TIME = 11;
+const CHILDREN_TIME = 13;
 const LOOK_MILLISECONDS = 20;
 /** USER_HZ, the same on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;

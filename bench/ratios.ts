@@ -3,9 +3,21 @@ import { median } from './medians.ts';
 
 /**
  * `work` and `inventory` leave out how long ours takes to start, which a running agent has behind it; of a peer all are
- * its wall time. `bytes` is the larger of what goes up and what comes down; of a peer what a line between the two servers carries.
+ * its wall time. `agent memory` is the larger of the two agents' peaks. `bytes` is the larger of what goes up and what
+ * comes down; of a peer what a line between the two servers carries. `uploads over` are those beyond one for 4 MB.
  */
-export type Measure = 'wall' | 'work' | 'inventory' | 'memory' | 'bytes' | 'bodies' | 'requests';
+export type Measure =
+  | 'wall'
+  | 'work'
+  | 'inventory'
+  | 'memory'
+  | 'agent memory'
+  | 'bytes'
+  | 'bytes down'
+  | 'bodies'
+  | 'packs'
+  | 'requests'
+  | 'uploads over';
 
 export interface Ratio {
   readonly measure: Measure;
@@ -22,7 +34,10 @@ export function ratioOf(ours: readonly Sample[], theirs: readonly Sample[], meas
   return median(ratios.filter((ratio) => ratio !== undefined));
 }
 
-export function measured({ memory, stages, wall, wire, work }: Sample, measure: Measure): number | undefined {
+export function measured(
+  { memory, processes, stages, wall, wire, work }: Sample,
+  measure: Measure,
+): number | undefined {
   switch (measure) {
     case 'wall':
       return wall;
@@ -32,8 +47,18 @@ export function measured({ memory, stages, wall, wire, work }: Sample, measure: 
       return stages?.destinationInventory ?? wall;
     case 'memory':
       return memory;
+    case 'agent memory':
+      return processes && Math.max(processes.source.memory, processes.destination.memory);
     case 'bytes':
       return wire && (wire.link ?? Math.max(wire.up, wire.down ?? 0));
+    case 'bytes down':
+      return wire && (wire.link ?? wire.down);
+    case 'packs':
+      return wire?.packs;
+    case 'uploads over':
+      return wire?.uploads === undefined
+        ? undefined
+        : Math.max(0, wire.uploads - Math.floor((wire.uploaded ?? 0) / 4e6));
     case 'bodies':
       return wire?.bodies;
     case 'requests':

@@ -24,10 +24,29 @@ export interface CaseOptions {
   readonly runs: number;
   readonly isInstalled: (peer: PeerName) => boolean;
   readonly say: (line: string) => void;
+  /** So much of the case's effort is behind us. */
+  readonly advance: (effort: number) => void;
 }
 
-/** Ours and the peers by turns, so that what else the machine does meets all of them alike. */
-export async function runCase(wanted: Case, { isInstalled, runs, say, workspace }: CaseOptions): Promise<CaseResult> {
+function runsOf({ once }: Case, runs: number): number {
+  return once === true ? 1 : runs;
+}
+
+/** In the seconds of its effort. */
+export function effortOf(wanted: Case, runs: number): number {
+  return wanted.effort.prepare + wanted.effort.run * runsOf(wanted, runs);
+}
+
+/**
+ * Ours and the peers by turns, so that what else the machine does meets all of them alike. A peer that no goal is
+ * about has its turn in the first run only.
+ */
+export async function runCase(
+  wanted: Case,
+  { advance, isInstalled, runs: most, say, workspace }: CaseOptions,
+): Promise<CaseResult> {
+  const runs = runsOf(wanted, most);
+  const compared = new Set(['ours', ...wanted.goals.map(({ against }) => against)]);
   const peers = (Object.keys(wanted.peers) as PeerName[]).filter(isInstalled);
   const contenders = new Map<'ours' | PeerName, Contender>();
   const samples = new Map<'ours' | PeerName, Sample[]>();
@@ -40,11 +59,14 @@ export async function runCase(wanted: Case, { isInstalled, runs, say, workspace 
       say(`${wanted.name}: ${name} is being prepared`);
       await contender.prepare();
     }
+    advance(wanted.effort.prepare);
     for (let run = 1; run <= runs; run++) {
-      for (const [name, contender] of contenders) {
+      const turns = [...contenders].filter(([name]) => run === 1 || compared.has(name));
+      for (const [name, contender] of turns) {
         await contender.reset();
         await workspace.settle();
         const sample = await contender.run();
+        advance(wanted.effort.run / turns.length);
         samples.set(name, [...(samples.get(name) ?? []), sample]);
         say(`${wanted.name}: run ${run} of ${runs}, ${name}: ${sample.wall.toFixed(2)} s`);
       }
@@ -74,7 +96,7 @@ function judge(
     peers: Object.fromEntries(peers.map((peer) => [peer, summarise(samplesOf(peer))])),
     ratio: first?.against === undefined ? null : first.reached,
     ratios: peers.flatMap((against) =>
-      (['wall', 'work', 'memory', 'bytes'] as const).flatMap((measure) => {
+      (['wall', 'work', 'memory', 'bytes', 'bytes down'] as const).flatMap((measure) => {
         const ratio = ratioOf(ours, samplesOf(against), measure);
         return ratio === undefined ? [] : [{ measure, against, ratio }];
       }),

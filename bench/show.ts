@@ -1,10 +1,14 @@
 import type { Sample } from './contender.ts';
 import type { Measure } from './ratios.ts';
 import type { CaseResult, GoalResult } from './run-case.ts';
+import { sumTraffic } from './traffic-meter.ts';
 
-/** Two Markdown tables, columns aligned: what was measured, and how that stands to the goals. */
+/** Markdown tables, columns aligned: what was measured, and how that stands to the goals. One without rows is left out. */
 export function showResults(cases: readonly CaseResult[]): string {
-  return `${measurements(cases)}\n${goals(cases)}`;
+  return [measurements, requests, processes, sweep, goals]
+    .map((table) => table(cases))
+    .filter((table) => table !== '')
+    .join('\n');
 }
 
 function measurements(cases: readonly CaseResult[]): string {
@@ -12,19 +16,67 @@ function measurements(cases: readonly CaseResult[]): string {
     row(name, '**lockstep**', ours),
     ...Object.entries(peers).map(([peer, summary]) => row('', peer, summary)),
   ]);
-  return grid(['case', 'program', 'wall', 'work', 'cpu', 'peak memory', 'up', 'down', 'one link', 'requests'], rows);
+  return grid(
+    ['case', 'program', 'wall', 'work', 'cpu', 'peak memory', 'up', 'down', 'bodies', 'one link', 'requests'],
+    rows,
+  );
 }
 
 function row(name: string, program: string, { cpu, memory, wall, wire, work }: Sample): string[] {
-  const { down, link, requests, up } = wire ?? {};
+  const { bodies, down, link, requests: count, up } = wire ?? {};
   return [
     name,
     program,
     seconds(wall),
     ...[work, cpu].map((time) => (time === undefined ? '' : seconds(time))),
-    ...[memory, up, down, link].map((size) => (size === undefined ? '' : bytes(size))),
-    requests === undefined ? '' : String(requests),
+    ...[memory, up, down, bodies, link].map((size) => (size === undefined ? '' : bytes(size))),
+    count === undefined ? '' : String(count),
   ];
+}
+
+/** Of both servers, by what they are about. */
+function requests(cases: readonly CaseResult[]): string {
+  const counted = cases.flatMap(({ name, ours: { wire } }) => {
+    const { destination, source } = wire?.parties ?? {};
+    return source && destination ? [{ name, servers: [source, destination] }] : [];
+  });
+  const named = counted.flatMap(({ servers }) => servers.flatMap((server) => Object.keys(server.kinds)));
+  const kinds = [...new Set(named)].sort();
+  const rows = counted.map(({ name, servers }) => {
+    const all = sumTraffic(servers);
+    const count = (kind: string) => sumTraffic(servers.flatMap((server) => server.kinds[kind] ?? [])).requests;
+    return [name, String(all.requests), ...[all.puts, ...kinds.map(count)].map((number) => String(number || ''))];
+  });
+  return grid(['case', 'requests', 'PUTs', ...kinds], rows);
+}
+
+/** Each part of ours as a process of its own. */
+function processes(cases: readonly CaseResult[]): string {
+  const rows = cases.flatMap(({ name, ours }) =>
+    Object.entries(ours.processes ?? {}).map(([process, { cpu, memory }], index) => [
+      index === 0 ? name : '',
+      process,
+      bytes(memory),
+      seconds(cpu),
+    ]),
+  );
+  return grid(['case', 'process', 'peak memory', 'cpu'], rows);
+}
+
+function sweep(cases: readonly CaseResult[]): string {
+  const rows = cases.flatMap(({ ours }) =>
+    (ours.sweep ?? []).map((one) => [
+      one.files === 'medium' ? 'up to 8 MiB' : 'beyond',
+      `${one.average / 1024} KiB${one.chosen ? ' (ours)' : ''}`,
+      ...[one.base, one.nextWithoutDeltas, one.next].map(bytes),
+      String(one.chunks),
+      ...[one.baseIndex, one.nextIndex].map(bytes),
+      bytes(one.next + one.nextIndex),
+      seconds(one.cpu),
+    ]),
+  );
+  const stored = ['base', 'next, no deltas', 'next', 'chunks', 'base index', 'next index', 'next in all', 'cpu'];
+  return grid(['files', 'average', ...stored], rows);
 }
 
 function goals(cases: readonly CaseResult[]): string {
@@ -51,10 +103,14 @@ function amount(measure: Measure, value: number): string {
     case 'inventory':
       return seconds(value);
     case 'memory':
+    case 'agent memory':
     case 'bytes':
+    case 'bytes down':
     case 'bodies':
+    case 'packs':
       return bytes(value);
     case 'requests':
+    case 'uploads over':
       return String(value);
   }
 }
@@ -72,6 +128,7 @@ export function bytes(value: number): string {
 
 /** Numbers stand to the right: everything but the first two columns. */
 function grid(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '';
   const widths = titles.map((title, column) =>
     Math.max(title.length, ...rows.map((cells) => cells[column]?.length ?? 0)),
   );

@@ -1,8 +1,10 @@
-import { HEADER_BYTES, headersUp, type Method } from './http-bytes.ts';
+import { HEADER_BYTES, headersUp, isWrite, type Method } from './http-bytes.ts';
 
 /** Bytes as they would cross the wire, headers included, and the bodies alone. */
 export interface Traffic {
   readonly requests: number;
+  /** Those of them that write. */
+  readonly puts: number;
   readonly up: number;
   readonly down: number;
   readonly bodiesUp: number;
@@ -69,6 +71,7 @@ export function sumTraffic(all: readonly Traffic[]): Traffic {
   const sum = (field: keyof Traffic) => all.reduce((total, one) => total + one[field], 0);
   return {
     requests: sum('requests'),
+    puts: sum('puts'),
     up: sum('up'),
     down: sum('down'),
     bodiesUp: sum('bodiesUp'),
@@ -79,6 +82,7 @@ export function sumTraffic(all: readonly Traffic[]): Traffic {
 function trafficOf({ bodyDown, bodyUp, method }: CountedCall): Traffic {
   return {
     requests: 1,
+    puts: isWrite(method) ? 1 : 0,
     up: headersUp(method) + bodyUp,
     down: HEADER_BYTES.answer + bodyDown,
     bodiesUp: bodyUp,
@@ -99,4 +103,4 @@ function kindOf(key: string): string {
 }
 
 const ENROLMENT_KINDS: ReadonlySet<string> = new Set(['enrolment', 'control-key']);
-const NO_TRAFFIC: Traffic = { requests: 0, up: 0, down: 0, bodiesUp: 0, bodiesDown: 0 };
+export const NO_TRAFFIC: Traffic = { requests: 0, puts: 0, up: 0, down: 0, bodiesUp: 0, bodiesDown: 0 };

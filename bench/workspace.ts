@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFleet } from './fleet/make-fleet.ts';
@@ -9,6 +9,8 @@ import { runProgram } from './run-program.ts';
 export interface Step {
   readonly from: Release | undefined;
   readonly to: Release;
+  /** Releases that the source has synced with another destination in the meantime, the last one being `to`. */
+  readonly through?: readonly Release[];
 }
 
 /** The temporary folder of a run of the bench, and the trees in it. */
@@ -24,9 +26,20 @@ export class Workspace {
 
   /** Nobody may change it. Made when it is first asked for. */
   fleet(release: Release): string {
-    const folder = join(this.folder, 'fleets', release);
-    if (!existsSync(folder)) makeFleet(folder, this.scale, release);
+    const folder = join(this.#fleets, release);
+    if (!existsSync(folder)) {
+      mkdirSync(folder, { recursive: true });
+      makeFleet(folder, this.scale, release);
+    }
     return folder;
+  }
+
+  /** Frees the disk of all other trees. */
+  keepFleets(releases: ReadonlySet<Release>): void {
+    if (!existsSync(this.#fleets)) return;
+    for (const name of readdirSync(this.#fleets)) {
+      if (!releases.has(name as Release)) this.drop(join(this.#fleets, name));
+    }
   }
 
   /** A new folder for one contender of one case. */
@@ -46,14 +59,10 @@ export class Workspace {
   dropAll(): void {
     this.drop(this.folder);
   }
-}
 
-/** Permissions and times included. The copy may share what is never changed in place. */
-export async function copyFolder(
-  { from, to, byLink = false }: { readonly from: string; readonly to: string; readonly byLink?: boolean },
-  signal: AbortSignal,
-): Promise<void> {
-  await runProgram({ file: 'cp', args: [byLink ? '-al' : '-a', from, to] }, signal);
+  get #fleets(): string {
+    return join(this.folder, 'fleets');
+  }
 }
 
 export function makeEmpty(folder: string): void {

@@ -29,6 +29,7 @@ function exitStatusOf(error: LockstepError): ExitStatus {
     case 'ApprovalRejected':
     case 'DecisionRefused':
     case 'OrderRefused':
+    case 'SweepUnderWay':
       return 3;
     case 'ErrorBudgetSpent':
     case 'Interrupted':

@@ -5,7 +5,7 @@ import type { SyncVerdict } from '#core/verdict.ts';
 import type { CommandContext } from './context.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import type { Labels } from './show/labels.ts';
-import { observeSync, type SyncView } from './sync-view.ts';
+import { type ObserveOptions, observeSync, type SyncView } from './sync-view.ts';
 
 export interface Follow {
   readonly store: ObjectStore;
@@ -14,6 +14,7 @@ export interface Follow {
   readonly labels: Labels;
   readonly signal: AbortSignal;
   readonly pollMilliseconds: number;
+  readonly pause?: ObserveOptions['pause'];
   /** Called once, when the plan is there. */
   readonly onPlan?: (plan: Plan) => void;
   /** Called once, when the plan waits for its approval; nothing is shown meanwhile. */
@@ -30,10 +31,10 @@ export const POLL_MILLISECONDS = 500;
 
 /** Shows how the sync goes on until its verdict is there; throws the signal's reason when it aborts before. */
 export async function followSync({ terminal, now }: CommandContext, follow: Follow): Promise<FinishedSync> {
-  const { controlKey, labels, onApproval, onPlan, pollMilliseconds, signal, store, sync } = follow;
+  const { controlKey, labels, onApproval, onPlan, pause, pollMilliseconds, signal, store, sync } = follow;
   const reporter = new ProgressReporter(terminal, labels, now);
   const seen = { plan: false, approval: false };
-  for await (const view of observeSync(store, sync, { signal, pollMilliseconds, controlKey })) {
+  for await (const view of observeSync(store, sync, { signal, pause, pollMilliseconds, controlKey })) {
     const { plan, verdict } = view;
     if (plan !== undefined && !seen.plan) {
       seen.plan = true;

@@ -3,6 +3,7 @@ import { artifactClassSchema, isSyncedClass } from '#core/profile.ts';
 import { type SyncId, syncIdSchema } from '#core/sync.ts';
 import { decideCommand } from './commands/decide.ts';
 import { historyCommand } from './commands/history.ts';
+import { pruneCommand } from './commands/prune.ts';
 import { fleetStatusCommand, syncStatusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
 import { watchCommand } from './commands/watch.ts';
@@ -43,6 +44,7 @@ export function createProgram(run: RunCommand, { out, err }: ProgramOutput): Com
   addSync(program, run);
   addDecisions(program, run);
   addViews(program, run);
+  addPrune(program, run);
   addUp(program, run);
   return program;
 }
@@ -155,6 +157,32 @@ function addViews(program: Command, run: RunCommand): void {
   for (const command of [status, watch, history]) addCommon(command);
 }
 
+interface PruneFlags extends CommonOptions {
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly keep: number;
+  readonly keepDays: number;
+  readonly graceDays: number;
+}
+
+function addPrune(program: Command, run: RunCommand): void {
+  const prune = program
+    .command('prune')
+    .description('remove from the store what no retained snapshot needs, once it has been marked for some days')
+    .option('--dry-run', 'show what would be marked and removed; writes nothing')
+    .option('-y, --yes', 'agree beforehand, without a question')
+    .option('--keep <number>', 'snapshots of each source that stay, the newest', parseLimit, 3)
+    .option('--keep-days <days>', 'the snapshots of younger syncs stay, too', parseDays, 30)
+    .option('--grace-days <days>', 'how long a thing must have been marked before it is removed', parseDays, 7)
+    .addHelpText('after', PRUNE_HELP)
+    .action(({ dryRun, yes, keep, keepDays, graceDays, ...common }: PruneFlags) =>
+      run(common, (context) =>
+        pruneCommand(context, { dryRun: dryRun ?? false, yes: yes ?? false, keep, keepDays, graceDays }),
+      ),
+    );
+  addCommon(prune);
+}
+
 function addUp(program: Command, run: RunCommand): void {
   program
     .command('up')
@@ -194,6 +222,14 @@ function parseLimit(text: string): number {
   throw new InvalidArgumentError('expected a whole number from 1');
 }
 
+function parseDays(text: string): number {
+  const days = Number(text);
+  if (/^\d+$/.test(text) && days <= MOST_DAYS) return days;
+  throw new InvalidArgumentError(`expected a whole number of days from 0 to ${MOST_DAYS}`);
+}
+
+const MOST_DAYS = 36_500;
+
 const STORE_OPTION = [
   '--store <url>',
   'file://FOLDER or s3://BUCKET/PREFIX; default LOCKSTEP_STORE, or a folder of this user',
@@ -224,4 +260,14 @@ const PLAN_HELP = `
 Examples:
   lockstep plan ./primary ./backup
   lockstep plan west/primary west/backup --mirror --json
+`;
+
+const PRUNE_HELP = `
+What the syncs under way need always stays, and while a source takes stock nothing is removed at all. A run marks what
+is needed no more, and removes what an earlier run has marked, so it does its work when it is run again and again.
+
+Examples:
+  lockstep prune --dry-run
+  lockstep prune --yes
+  lockstep prune --keep 1 --keep-days 0 --grace-days 0 --yes
 `;

@@ -13,6 +13,7 @@ import { POLL_MILLISECONDS } from './follow-sync.ts';
 import type { Parties } from './parties.ts';
 import { folderLabels, type Labels, serverLabels } from './show/labels.ts';
 import type { FolderPaths } from './sync-document.ts';
+import type { ObserveOptions } from './sync-view.ts';
 
 /** What the person wants of a sync, beside its source and destinations. */
 export interface SyncOptions {
@@ -32,6 +33,8 @@ export interface Session {
   /** What plans must be signed with; `undefined` while the store names no control key. */
   readonly controlKey: string | undefined;
   readonly pollMilliseconds: number;
+  /** Where there is a shorter pause between two looks than to sleep. */
+  readonly pause?: ObserveOptions['pause'];
   readonly labels: Labels;
   readonly folders: FolderPaths;
   request(): Promise<SyncId>;
@@ -77,6 +80,7 @@ async function openFolders(
     store: session.store,
     controlKey: session.controlKey,
     pollMilliseconds: FOLDERS_POLL_MILLISECONDS,
+    pause: (milliseconds, signal) => session.pause(milliseconds, signal),
     labels: folderLabels(new Map(servers.map((server, index) => [server, given[index]?.given ?? server]))),
     folders: new Map(servers.map((server) => [server, session.rootOf(server)])),
     request: () =>

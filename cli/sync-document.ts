@@ -21,6 +21,7 @@ export function syncDocument(verdict: SyncVerdict, folders: FolderPaths) {
       artifacts: source.artifacts,
       bytes: source.bytes,
       bytesUploaded: source.bytesUploaded,
+      ...(source.secondsUploading !== undefined && { secondsUploading: source.secondsUploading }),
     },
     destinations: verdict.destinations.map(({ server, verdict: outcome, ...rest }) => ({
       ...identify(server, folders),

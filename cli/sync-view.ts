@@ -44,6 +44,8 @@ export interface ServerView {
 export interface ObserveOptions {
   readonly signal: AbortSignal;
   readonly pollMilliseconds: number;
+  /** Instead of a sleep between two looks. */
+  readonly pause?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** The control key that the plan must be signed with; by default the one that the store names. */
   readonly controlKey?: string | undefined;
 }
@@ -58,6 +60,7 @@ export async function* observeSync(
   options: ObserveOptions,
 ): AsyncGenerator<SyncView> {
   const observer = new SyncObserver(store, sync, options);
+  const pause = options.pause ?? ((milliseconds, signal) => sleep(milliseconds, undefined, { signal }));
   let failures = 0;
   for (;;) {
     options.signal.throwIfAborted();
@@ -70,7 +73,7 @@ export async function* observeSync(
       if (!(error instanceof StoreTransient) || ++failures >= PATIENCE) throw error;
     }
     // An abort ends the pause; the loop then throws the signal's own reason.
-    await sleep(options.pollMilliseconds, undefined, { signal: options.signal }).catch(() => undefined);
+    await pause(options.pollMilliseconds, options.signal).catch(() => undefined);
   }
 }
 

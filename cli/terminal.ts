@@ -1,5 +1,4 @@
 import { styleText } from 'node:util';
-import { confirm, isCancel } from '@clack/prompts';
 import { createLogUpdate } from 'log-update';
 import { Interrupted } from '#core/errors.ts';
 import type { CommandOutcome } from './outcome.ts';
@@ -76,6 +75,8 @@ export class Terminal {
   /** No is the default. `undefined` when the signal aborts first; Interrupted when the person leaves the question. */
   async confirm(question: string, signal: AbortSignal): Promise<boolean | undefined> {
     this.settle();
+    // Most commands ask nothing.
+    const { confirm, isCancel } = await import('@clack/prompts');
     const answer = await confirm({ message: question, initialValue: false, ...this.prompt(signal) });
     if (!isCancel(answer)) return answer;
     if (signal.aborted) return undefined;

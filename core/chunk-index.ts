@@ -43,6 +43,11 @@ export interface Index {
   readonly chunks: ReadonlyMap<Sha256, Chunk>;
 }
 
+/** What a chunk cannot be decoded without. */
+export function basesOf(chunk: Chunk): readonly Chunk[] {
+  return chunk.encoding === 'zstd-dict' ? chunk.bases : [];
+}
+
 /** How many chunks have to be decoded first, one after the other. */
 export function depthOf(chunk: Chunk): number {
   return chunk.encoding === 'zstd-dict' ? 1 + Math.max(...chunk.bases.map(depthOf)) : 0;
@@ -78,7 +83,7 @@ export function decodeIndex(bytes: Uint8Array, expected: Sha256): Index {
   const [first, ...rest] = decompressLines(what, bytes);
   if (first === undefined) throw new InvalidDocument(what, 'it is empty');
   if (digestOfLines([first, ...rest]) !== expected) throw new InvalidDocument(what, 'its digest differs');
-  const { packs } = parseValue(what, headerSchema, parseJson(what, first));
+  const { packs } = parseValue(what, indexHeaderSchema, parseJson(what, first));
   const reading = new Reading(what, packs);
   for (const line of rest) reading.take(parseValue(what, lineSchema, parseJson(what, line)));
   return reading;
@@ -102,7 +107,7 @@ class Numbering {
     const known = this.#chunks.get(chunk.sha256);
     if (known !== undefined) return known;
     const { encoding, length, offset, pack, sha256, size } = chunk;
-    const bases = chunk.encoding === 'zstd-dict' ? chunk.bases.map((base) => this.#chunk(base)) : [];
+    const bases = basesOf(chunk).map((base) => this.#chunk(base));
     this.#lines.push(JSON.stringify(['chunk', sha256, this.#pack(pack), offset, length, size, encoding, ...bases]));
     const number = this.#chunks.size;
     this.#chunks.set(sha256, number);
@@ -128,9 +133,9 @@ function runsOf(numbers: readonly number[]): readonly (readonly [number, number]
 
 const numberSchema = z.int().nonnegative();
 
-const headerSchema = z.strictObject({ format: z.literal(INDEX_FORMAT), packs: z.array(sha256Schema) });
+export const indexHeaderSchema = z.strictObject({ format: z.literal(INDEX_FORMAT), packs: z.array(sha256Schema) });
 
-const chunkLineSchema = z.tuple(
+export const chunkLineSchema = z.tuple(
   [
     z.literal('chunk'),
     sha256Schema,
@@ -146,7 +151,7 @@ const chunkLineSchema = z.tuple(
   numberSchema,
 );
 
-const contentLineSchema = z.tuple(
+export const contentLineSchema = z.tuple(
   [z.literal('content'), sha256Schema, numberSchema],
   z.tuple([numberSchema, z.int().positive()]),
 );
@@ -173,37 +178,12 @@ class Reading implements Index {
     else this.#takeContent(line);
   }
 
-  #takeChunk([, sha256, packNumber, offset, length, size, encoding, ...baseNumbers]: z.infer<
-    typeof chunkLineSchema
-  >): void {
-    const pack = this.#packs[packNumber];
-    if (pack === undefined) throw this.#invalid(`chunk ${sha256} names a pack that is not listed`);
+  #takeChunk(line: ChunkLine): void {
+    const [, sha256] = line;
     if (this.chunks.has(sha256)) throw this.#invalid(`chunk ${sha256} is listed twice`);
-    if (encoding === 'raw' && length !== size) throw this.#invalid(`chunk ${sha256} is raw and has two lengths`);
-    if (!Number.isSafeInteger(offset + length)) throw this.#invalid(`chunk ${sha256} lies too far`);
-    const place = { pack, offset, length, size, sha256 };
-    const bases = baseNumbers.map((number) => this.#base(sha256, number));
-    const isDelta = encoding === 'zstd-dict';
-    if (isDelta !== bases.length > 0) throw this.#invalid(`chunk ${sha256} has ${bases.length} bases as ${encoding}`);
-    const chunk: Chunk = isDelta ? { ...place, encoding, bases } : { ...place, encoding };
-    if (isDelta) this.#assertDelta(sha256, bases, depthOf(chunk));
+    const chunk = readChunk(line, { what: this.#what, packs: this.#packs, baseOf: (number) => this.#numbered[number] });
     this.#numbered.push(chunk);
     this.chunks.set(sha256, chunk);
-  }
-
-  /** Only one that stands before: a chunk cannot lead to itself. */
-  #base(sha256: Sha256, number: number): Chunk {
-    const base = this.#numbered[number];
-    if (base === undefined) throw this.#invalid(`chunk ${sha256} has a base that does not stand before it`);
-    return base;
-  }
-
-  #assertDelta(sha256: Sha256, bases: readonly Chunk[], depth: number): void {
-    const bytes = bases.reduce((sum, { size }) => sum + size, 0);
-    if (depth > MAX_DEPTH) throw this.#invalid(`chunk ${sha256} is a delta of deltas, ${depth} deep`);
-    if (bases.length > MAX_BASES || bytes > MAX_DICTIONARY_BYTES) {
-      throw this.#invalid(`chunk ${sha256} has ${bases.length} bases of ${bytes} bytes, which are too many`);
-    }
   }
 
   #takeContent([, sha256, size, ...runs]: z.infer<typeof contentLineSchema>): void {
@@ -225,5 +205,42 @@ class Reading implements Index {
   }
 }
 
+export type ChunkLine = z.infer<typeof chunkLineSchema>;
+
+export interface ChunkSurroundings {
+  readonly what: string;
+  readonly packs: readonly Sha256[];
+  /** Only of one that stands before: a chunk cannot lead to itself. */
+  readonly baseOf: (number: number) => Chunk | undefined;
+}
+
+/** The chunk that a line describes; InvalidDocument for one that nobody may follow. */
+export function readChunk(
+  [, sha256, packNumber, offset, length, size, encoding, ...baseNumbers]: ChunkLine,
+  { baseOf, packs, what }: ChunkSurroundings,
+): Chunk {
+  const pack = packs[packNumber];
+  const invalid = (problem: string) => new InvalidDocument(what, `chunk ${sha256} ${problem}`);
+  if (pack === undefined) throw invalid('names a pack that is not listed');
+  if (encoding === 'raw' && length !== size) throw invalid('is raw and has two lengths');
+  if (!Number.isSafeInteger(offset + length)) throw invalid('lies too far');
+  const place = { pack, offset, length, size, sha256 };
+  const bases = baseNumbers.map((number) => {
+    const base = baseOf(number);
+    if (base === undefined) throw invalid('has a base that does not stand before it');
+    return base;
+  });
+  const isDelta = encoding === 'zstd-dict';
+  if (isDelta !== bases.length > 0) throw invalid(`has ${bases.length} bases as ${encoding}`);
+  if (!isDelta) return { ...place, encoding };
+  const chunk = { ...place, encoding, bases };
+  const bytes = bases.reduce((sum, base) => sum + base.size, 0);
+  if (depthOf(chunk) > MAX_DEPTH) throw invalid(`is a delta of deltas, ${depthOf(chunk)} deep`);
+  if (bases.length > MAX_BASES || bytes > MAX_DICTIONARY_BYTES) {
+    throw invalid(`has ${bases.length} bases of ${bytes} bytes, which are too many`);
+  }
+  return chunk;
+}
+
 /** A terabyte in chunks of 64 KiB. */
-const MAX_LISTED = 16_000_000;
+export const MAX_LISTED = 16_000_000;

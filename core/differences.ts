@@ -1,6 +1,7 @@
 import { LineHasher, type Sha256 } from './digest.ts';
 import { type Artifact, type ManifestEntry, type ManifestSummary, stateLine } from './manifest.ts';
-import { ManifestReader, type SeenEntry, type StoredManifest, stateOf } from './manifest-lines.ts';
+import { commonLines, type ManifestReader, openManifest, type StoredManifest } from './manifest-lines.ts';
+import { PlainLines, type Stretch, type StretchRead } from './plain-lines.ts';
 import type { ChangeCounts, ClassChanges, Operation } from './plan.ts';
 import { isSyncedClass } from './profile.ts';
 import type { SyncMode } from './sync.ts';
@@ -37,43 +38,56 @@ interface DifferenceOptions {
   readonly only?: readonly string[] | undefined;
 }
 
-/** The same of two manifests as they lie in the store, neither of which is ever held: equal lines are not parsed. */
+/**
+ * The same of two manifests as they lie in the store, neither of which is ever held. Lines that are the same on both
+ * sides are checked and counted once, as bytes; that nothing was skipped, the digests of both manifests say.
+ */
 export function findStoredDifferences(
   source: StoredManifest,
   destination: StoredManifest,
   options: DifferenceOptions,
 ): { readonly differences: Differences; readonly source: ManifestSummary; readonly destination: ManifestSummary } {
-  const [ours, theirs] = [new ManifestReader(source), new ManifestReader(destination)];
-  const collector = new Collector(options.mode, options.only);
-  const states = [ours.state, theirs.state, collector.state];
-  let common = '';
-  const countCommon = () => {
-    if (common === '') return;
-    const text = Buffer.from(common);
-    for (const state of states) state.addText(text);
-    common = '';
-  };
-  for (;;) {
-    if (ours.line === theirs.line) {
-      const both = ours.see();
-      if (both === undefined) break;
-      if (both.kind === 'artifact') common += `${stateOf(both)}\n`;
-      if (common.length >= COUNTED_AT_ONCE) countCommon();
-      collector.keep(both);
-      ours.pass(both, false);
-      theirs.pass(both, false);
+  const [ours, theirs] = [openManifest(source), openManifest(destination)];
+  const collector = new Collector(options.mode, options.only, [ours.state, theirs.state]);
+  while (!ours.isAtEnd || !theirs.isAtEnd) {
+    const common = commonLines(ours, theirs);
+    if (common > 0) {
+      keepLines({ ours, theirs, collector }, common);
       continue;
     }
-    countCommon();
-    const [mine, other] = [ours.parse(), theirs.parse()];
-    const pair = firstOf(mine, other);
+    collector.plain.flush();
+    const pair = firstOf(ours.see(), theirs.see());
     collector.take(pair);
     if (pair.ours !== undefined) ours.pass(pair.ours);
     if (pair.theirs !== undefined) theirs.pass(pair.theirs);
   }
-  countCommon();
-  const [sourceSummary, destinationSummary] = [ours.finish(), theirs.finish()];
-  return { differences: collector.finish(), source: sourceSummary, destination: destinationSummary };
+  collector.plain.flush();
+  const [ourSummary, theirSummary] = [ours.finish(collector.plain), theirs.finish(collector.plain)];
+  return { differences: collector.finish(), source: ourSummary, destination: theirSummary };
+}
+
+interface Merge {
+  readonly ours: ManifestReader;
+  readonly theirs: ManifestReader;
+  readonly collector: Collector;
+}
+
+/** Lines that lie before both readers: one parsed, for the last may have been on one side only, then what is plain. */
+function keepLines({ collector, ours, theirs }: Merge, length: number): void {
+  for (let left = length; left > 0; ) {
+    const both = ours.see();
+    if (both === undefined) return;
+    const { block, start } = ours.ahead;
+    left -= block.indexOf(LINE_FEED, start) + 1 - start;
+    collector.plain.flush();
+    collector.keep(both);
+    for (const side of [ours, theirs]) side.pass(both);
+    if (left === 0) return;
+    const ahead = ours.ahead;
+    const read = collector.keepPlain(ahead.block, { ...ahead, end: ahead.start + left, last: both.path });
+    left -= read.length;
+    for (const side of [ours, theirs]) side.passPlain(read);
+  }
 }
 
 /** What is at the lesser of the two paths. */
@@ -83,7 +97,7 @@ function firstOf(ours: ManifestEntry | undefined, theirs: ManifestEntry | undefi
   return { ours, theirs };
 }
 
-const COUNTED_AT_ONCE = 64 * 1024;
+const LINE_FEED = 0x0a;
 
 interface Pair {
   readonly ours: ManifestEntry | undefined;
@@ -112,22 +126,35 @@ class Collector {
   #last: { readonly class: string; readonly counts: Record<keyof ClassChanges, number> } | undefined;
   readonly #state = new LineHasher();
   readonly #conflicts: string[] = [];
-  readonly #result = new ResultingTree();
+  /** Of what is kept; to be flushed before anything else counts towards a state. */
+  readonly plain: PlainLines;
+  readonly #result: ResultingTree;
 
-  constructor(mode: SyncMode, only: readonly string[] | undefined) {
+  /** `states` are those that lines on both sides count towards, besides stateAfter. */
+  constructor(mode: SyncMode, only: readonly string[] | undefined, states: readonly LineHasher[] = []) {
     this.#mode = mode;
     this.#only = only === undefined ? undefined : new Set(only);
+    this.plain = new PlainLines((lines) => {
+      for (const state of [this.#state, ...states]) state.addText(lines);
+    });
+    this.#result = new ResultingTree(this.plain.above);
   }
 
-  /** Counts towards stateAfter. */
-  get state(): LineHasher {
-    return this.#state;
-  }
-
-  /** What is the same on both sides, and stays; its share of the state is counted by the caller. */
-  keep(both: SeenEntry): void {
-    if (both.kind === 'artifact') this.#countsOf(both.class).keep++;
+  /** What is the same on both sides, and stays. */
+  keep(both: ManifestEntry): void {
+    if (both.kind === 'artifact') {
+      this.#countsOf(both.class).keep++;
+      this.#state.add(stateLine(both));
+    }
     this.#result.add(both.path, false);
+  }
+
+  /** The same, as far as the lines are plain, that come after one that was kept; not where something new is near. */
+  keepPlain(block: Buffer, stretch: Stretch): StretchRead {
+    if (this.#result.hasNewAbove) return { length: 0, lines: 0, lastPath: stretch.last };
+    const read = this.plain.read(block, stretch);
+    this.#result.moveTo(read.lastPath);
+    return read;
   }
 
   take({ ours, theirs }: Pair): void {
@@ -138,6 +165,7 @@ class Collector {
   }
 
   finish(): Differences {
+    for (const [artifactClass, lines] of this.plain.linesByClass()) this.#countsOf(artifactClass).keep += lines;
     const classes = Object.fromEntries([...this.#classes].sort(([a], [b]) => (a < b ? -1 : 1)));
     const sum = (field: keyof ClassChanges) => Object.values(classes).reduce((total, one) => total + one[field], 0);
     return {
@@ -206,27 +234,53 @@ class Collector {
   }
 }
 
-/** Paths at the destination when all is done, seen in their order and not kept. */
+/** Paths at the destination when all is done, seen in their order. */
 class ResultingTree {
   /** New ones with something in them: they are there without being made. */
   readonly needlessFolders = new Set<string>();
   /** A new file below a file, or in the place of a folder that stays. */
   readonly conflicts = new Set<string>();
   #newFolder: string | undefined;
-  /** Files whose path the last path begins with, shortest first: in this order all that lies below them comes now. */
-  readonly #above: { readonly path: string; readonly isNew: boolean }[] = [];
+  #last = '';
+  /**
+   * Lengths of the files' paths that the last path begins with, shortest first: in this order all that lies below
+   * them comes now. Those that stay, and those that are new.
+   */
+  readonly #staying: number[];
+  readonly #new: number[] = [];
+
+  constructor(staying: number[]) {
+    this.#staying = staying;
+  }
+
+  /** Whether what comes now may clash with, or lie in, something new although it stays. */
+  get hasNewAbove(): boolean {
+    return this.#new.length > 0 || this.#newFolder !== undefined;
+  }
 
   add(path: string, isNew: boolean): void {
     if (this.#newFolder !== undefined && path.startsWith(this.#newFolder)) this.needlessFolders.add(this.#newFolder);
     this.#newFolder = isNew && path.endsWith('/') ? path : undefined;
-    for (let last = this.#above.at(-1); last !== undefined; last = this.#above.at(-1)) {
-      if (path.startsWith(last.path)) break;
-      this.#above.pop();
+    const common = commonLength(this.#last, path);
+    for (const lengths of [this.#staying, this.#new]) {
+      while ((lengths.at(-1) ?? 0) > common) lengths.pop();
     }
-    for (const above of this.#above) {
-      if ((isNew || above.isNew) && path[above.path.length] === '/')
-        this.conflicts.add(`${JSON.stringify(above.path)} would be both a file and a folder`);
+    for (const length of isNew ? [...this.#staying, ...this.#new] : this.#new) {
+      if (path[length] === '/')
+        this.conflicts.add(`${JSON.stringify(path.slice(0, length))} would be both a file and a folder`);
     }
-    if (!path.endsWith('/')) this.#above.push({ path, isNew });
+    if (!path.endsWith('/')) (isNew ? this.#new : this.#staying).push(path.length);
+    this.#last = path;
   }
+
+  /** Further to a path that stays; whoever goes there keeps the lengths. */
+  moveTo(path: string): void {
+    this.#last = path;
+  }
+}
+
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a.charCodeAt(length) === b.charCodeAt(length)) length++;
+  return length;
 }

@@ -69,7 +69,7 @@ export function* decompressLines(what: string, bytes: Uint8Array): Generator<str
   }
 }
 
-/** The same as blocks of whole lines, each ended by its line feed. */
+/** The same as blocks of whole lines, each ended by its line feed; a block's memory is the caller's own. */
 export function* decompressBlocks(what: string, bytes: Uint8Array): Generator<Buffer> {
   let inflated = 0;
   let carried: Buffer = Buffer.alloc(0);
@@ -81,9 +81,9 @@ export function* decompressBlocks(what: string, bytes: Uint8Array): Generator<Bu
     const whole = block.lastIndexOf(LINE_FEED) + 1;
     // Whoever wrote this may have cut it anywhere.
     const lines = carried.length === 0 ? block.subarray(0, whole) : Buffer.concat([carried, block.subarray(0, whole)]);
-    if (whole > 0) yield lines;
-    carried = whole > 0 ? block.subarray(whole) : Buffer.concat([carried, block]);
+    carried = whole > 0 ? Buffer.from(block.subarray(whole)) : Buffer.concat([carried, block]);
     if (carried.length > MAX_LINE_BYTES) throw new InvalidDocument(what, 'a line is too long');
+    if (whole > 0) yield lines;
   }
   if (bytes.length === 0) throw new InvalidDocument(what, 'it does not decompress');
   if (carried.length > 0) throw new InvalidDocument(what, 'its last line is cut off');

@@ -17,6 +17,7 @@ export const ERROR_NAMES = [
   'StorePermanent',
   'StorePrecondition',
   'StoreTransient',
+  'SweepUnderWay',
   'TaskTokenGone',
 ] as const;
 
@@ -117,6 +118,11 @@ export class ErrorBudgetSpent extends LockstepError {
 /** The source did not answer, or could not be read. */
 export class SourceUnavailable extends LockstepError {
   override readonly name = 'SourceUnavailable';
+}
+
+/** The store is being swept: whoever is about to rely on what is in it waits until that has ended. */
+export class SweepUnderWay extends LockstepError {
+  override readonly name = 'SweepUnderWay';
 }
 
 /** The workflow no longer waits for this token: it timed out, or was answered before. */

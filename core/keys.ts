@@ -1,4 +1,4 @@
-import type { Sha256 } from './digest.ts';
+import { type Sha256, sha256Schema } from './digest.ts';
 import { InvalidDocument } from './errors.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
 import { type SyncId, syncIdSchema } from './sync.ts';
@@ -18,8 +18,11 @@ export const keys = {
   withdrawn: (server: ServerId, order: OrderId) => `servers/${server}/withdrawn/${order}.json`,
   manifest: (server: ServerId, digest: Sha256) => `servers/${server}/manifests/${digest}`,
 
+  snapshots: () => 'snapshots/',
   snapshot: (digest: Sha256) => `snapshots/${digest}`,
+  indexes: () => 'indexes/',
   index: (digest: Sha256) => `indexes/${digest}`,
+  packs: () => 'packs/',
   pack: (digest: Sha256) => `packs/${digest.slice(0, 2)}/${digest}`,
 
   syncs: () => 'syncs/',
@@ -40,6 +43,13 @@ export const keys = {
   token: (waitFor: TokenId) => `tokens/${waitFor}.json`,
   executions: () => 'executions/',
   execution: (sync: SyncId) => `executions/${sync}.json`,
+
+  /** Control: a sweep is at work. */
+  sweepLease: () => 'sweep/lease.json',
+  /** Control: a sync waits until the sweep has ended. */
+  sweepAwaited: () => 'sweep/awaited.json',
+  /** Control: what was found to be needed no more, and when first. */
+  sweepMarks: () => 'sweep/marks.json',
 } as const;
 
 export type OrderStep = 'inventory' | 'apply';
@@ -98,4 +108,25 @@ function isOrderFor(server: string, order: string): boolean {
 export function parseExecutionKey(key: string): SyncId | undefined {
   const sync = syncIdSchema.safeParse(/^executions\/([^/]+)\.json$/.exec(key)?.[1]);
   return sync.success ? sync.data : undefined;
+}
+
+/** What a sweep may remove. */
+export interface ContentKey {
+  readonly kind: 'snapshot' | 'index' | 'pack';
+  readonly digest: Sha256;
+}
+
+/** `undefined` for every key that is not made by `keys.snapshot`, `keys.index` or `keys.pack`. */
+export function parseContentKey(key: string): ContentKey | undefined {
+  const digest = sha256Schema.safeParse(key.slice(key.lastIndexOf('/') + 1)).data;
+  if (digest === undefined) return undefined;
+  for (const kind of ['snapshot', 'index', 'pack'] as const) if (keys[kind](digest) === key) return { kind, digest };
+  return undefined;
+}
+
+/** The sync that this key below `keys.syncs()` belongs to, and the name of the object there. */
+export function parseSyncKey(key: string): { readonly sync: SyncId; readonly name: string } | undefined {
+  const [, id, name = ''] = /^syncs\/([^/]+)\/(.+)$/.exec(key) ?? [];
+  const sync = syncIdSchema.safeParse(id);
+  return sync.success ? { sync: sync.data, name } : undefined;
 }

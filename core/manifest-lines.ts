@@ -1,6 +1,7 @@
 import { LineHasher, type Sha256 } from './digest.ts';
-import { decompressBlocks, utf8 } from './documents.ts';
+import { utf8 } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
+import { freeBytes } from './free-bytes.ts';
 import {
   EntryCounts,
   type LeftOut,
@@ -11,31 +12,29 @@ import {
   parseManifestLine,
   stateLine,
 } from './manifest.ts';
-import { brokenPathRule } from './path-rules.ts';
-import { isProtectedClass, UNRECOGNISED } from './profile.ts';
+import { manifestBlocks } from './manifest-layers.ts';
+import { PlainLines, type StretchRead } from './plain-lines.ts';
 
 /** A manifest as it lies in the store: not yet known to be what its digest says. */
 export interface StoredManifest {
   /** For what is said about it. */
   readonly what: string;
   readonly digest: Sha256;
-  readonly bytes: Uint8Array;
+  /** The object of that name, and as long as one is a delta, the one that it is based on. */
+  readonly layers: readonly Uint8Array[];
 }
 
-/** A file's line, taken apart without being parsed. */
-export interface FileLine {
-  readonly kind: 'artifact' | 'protected';
-  readonly class: string;
-  readonly path: string;
-  readonly size: number;
-  /** Its share of a state digest. */
-  readonly state: string;
+/** Any manifest, as blocks of whole lines; the reader gives each block's memory back. */
+export interface ManifestBlocks extends Pick<StoredManifest, 'what' | 'digest'> {
+  readonly blocks: Iterator<Buffer>;
 }
 
-export type SeenEntry = FileLine | ManifestEntry;
+export function openManifest({ digest, layers, what }: StoredManifest): ManifestReader {
+  return new ManifestReader({ what, digest, blocks: manifestBlocks(what, layers) });
+}
 
 /**
- * Reads a stored manifest line by line, as strict as `decodeManifest`, without ever holding it. The digest is known to
+ * Reads a manifest line by line, as strict as `decodeManifest`, without ever holding it. The digest is known to
  * be right only at the end, so nothing that was read before may be used until `finish` has returned.
  */
 export class ManifestReader {
@@ -47,128 +46,166 @@ export class ManifestReader {
   readonly #state = new LineHasher();
   readonly #protectedState = new LineHasher();
   readonly #counts = new EntryCounts();
-  #text = '';
+  #block: Buffer = Buffer.alloc(0);
   #at = 0;
   #entries = 0;
   #lastPath = '';
-  #line: string | undefined;
+  #seen: ManifestEntry | undefined;
 
-  constructor({ bytes, digest, what }: StoredManifest) {
+  constructor({ blocks, digest, what }: ManifestBlocks) {
     this.#what = what;
     this.#expected = digest;
-    this.#blocks = decompressBlocks(this.#what, bytes);
-    this.#advance();
-    if (this.#line === undefined) throw new InvalidDocument(this.#what, 'it is empty');
-    this.#profile = parseManifestHeader(this.#what, this.#line);
-    this.#advance();
+    this.#blocks = blocks;
+    this.#enterBlock();
+    if (this.isAtEnd) throw new InvalidDocument(this.#what, 'it is empty');
+    this.#profile = parseManifestHeader(this.#what, this.line);
+    this.#advance(this.#lineEnd());
   }
 
-  /** The line that comes next; `undefined` at the end. */
-  get line(): string | undefined {
-    return this.#line;
+  get isAtEnd(): boolean {
+    return this.#block.length === 0;
   }
 
-  /** For state lines that more than one side counts. */
+  /** For the shares of lines that PlainLines has read. */
   get state(): LineHasher {
     return this.#state;
   }
 
-  /** The next line taken apart, or parsed where that is not enough. */
-  see(): SeenEntry | undefined {
-    if (this.#line === undefined) return undefined;
-    return takeApart(this.#line) ?? parseManifestLine(this.#what, this.#line);
+  /** Lines that have been loaded, from the next one on; good until that one is passed. */
+  get ahead(): { readonly block: Buffer; readonly start: number } {
+    return { block: this.#block, start: this.#at };
   }
 
-  /** The next line parsed. */
-  parse(): ManifestEntry | undefined {
-    return this.#line === undefined ? undefined : parseManifestLine(this.#what, this.#line);
+  /** The next line as it stands. */
+  get line(): string {
+    return utf8(this.#what, this.#block.subarray(this.#at, this.#lineEnd() - 1));
   }
 
-  /** Goes on to the line after `seen`. An artifact's share of the state is counted here unless the caller does that. */
-  pass(seen: SeenEntry, countsState = true): void {
+  /** The next line parsed; `undefined` at the end. */
+  see(): ManifestEntry | undefined {
+    if (this.isAtEnd) return undefined;
+    this.#seen ??= parseManifestLine(this.#what, this.line);
+    return this.#seen;
+  }
+
+  /** Goes on to the line after `seen`, which is the next one or has the same bytes. */
+  pass(seen: ManifestEntry): void {
     if (seen.path <= this.#lastPath) {
       throw new InvalidDocument(this.#what, `${JSON.stringify(seen.path)} is out of order`);
     }
-    if (++this.#entries > MAX_ENTRIES) throw new InvalidDocument(this.#what, `more than ${MAX_ENTRIES} entries`);
-    this.#lastPath = seen.path;
-    this.#count(seen, countsState);
-    this.#advance();
+    this.#counts.add(seen);
+    if (seen.kind === 'artifact') this.#state.add(stateLine(seen));
+    else if (seen.kind === 'protected') this.#protectedState.add(stateLine(seen));
+    this.#goOn(this.#lineEnd() - this.#at, { lines: 1, lastPath: seen.path });
   }
 
-  /** Throws InvalidDocument when it was not the manifest that its name says. */
-  finish(): ManifestSummary {
+  /** Goes on behind lines that PlainLines has read, here or on another side where they are the same. */
+  passPlain(read: StretchRead): void {
+    if (read.length > 0) this.#goOn(read.length, read);
+  }
+
+  /** Goes on without a look at so many bytes of lines; to be used where nothing but the digest is asked for. */
+  skip(length: number): void {
+    this.#goOn(length, { lines: 0, lastPath: '' });
+  }
+
+  /** At the end; throws InvalidDocument when it was not the manifest that its name says. */
+  assertDigest(): Sha256 {
     const manifest = this.#lines.digest();
     if (manifest !== this.#expected) throw new InvalidDocument(this.#what, `its digest is ${manifest}`);
+    return manifest;
+  }
+
+  /** Throws InvalidDocument when it was not the manifest that its name says. `plain` has counted the other lines. */
+  finish(plain: Pick<PlainLines, 'lines' | 'bytes'>): ManifestSummary {
+    const manifest = this.assertDigest();
+    const { artifacts, bytes, ...others } = this.#counts.totals;
     return {
       manifest,
       profile: this.#profile,
       state: this.#state.digest(),
       protectedState: this.#protectedState.digest(),
-      ...this.#counts.totals,
+      ...others,
+      artifacts: artifacts + plain.lines,
+      bytes: bytes + plain.bytes,
     };
   }
 
-  #count(seen: SeenEntry, countsState: boolean): void {
-    this.#counts.add(seen);
-    if (seen.kind === 'protected') this.#protectedState.add(stateOf(seen));
-    else if (seen.kind === 'artifact' && countsState) this.#state.add(stateOf(seen));
+  #lineEnd(): number {
+    return this.#block.indexOf(LINE_FEED, this.#at) + 1;
   }
 
-  #advance(): void {
-    if (this.#at >= this.#text.length) {
-      const next = this.#blocks.next();
-      if (next.done === true) {
-        this.#line = undefined;
-        return;
-      }
-      this.#lines.addText(next.value);
-      this.#text = utf8(this.#what, next.value);
-      this.#at = 0;
-    }
-    const end = this.#text.indexOf('\n', this.#at);
-    this.#line = this.#text.slice(this.#at, end);
-    this.#at = end + 1;
+  #goOn(length: number, { lastPath, lines }: Pick<StretchRead, 'lastPath' | 'lines'>): void {
+    this.#entries += lines;
+    if (this.#entries > MAX_ENTRIES) throw new InvalidDocument(this.#what, `more than ${MAX_ENTRIES} entries`);
+    this.#lastPath = lastPath;
+    this.#advance(this.#at + length);
+  }
+
+  #advance(to: number): void {
+    this.#seen = undefined;
+    this.#at = to;
+    if (to === this.#block.length) this.#enterBlock();
+  }
+
+  #enterBlock(): void {
+    freeBytes(this.#block);
+    const next = this.#blocks.next();
+    this.#block = next.done === true ? Buffer.alloc(0) : next.value;
+    this.#at = 0;
+    this.#lines.addText(this.#block);
   }
 }
 
+/** How many bytes of whole lines are the same before both. */
+export function commonLines(ours: ManifestReader, theirs: ManifestReader): number {
+  const [a, b] = [ours.ahead, theirs.ahead];
+  const most = Math.min(a.block.length - a.start, b.block.length - b.start);
+  let same = 0;
+  for (let step = LONGEST_STEP; step >= 1; step = Math.floor(step / 8)) {
+    while (same < most) {
+      const [from, other, length] = [a.start + same, b.start + same, Math.min(step, most - same)];
+      if (a.block.compare(b.block, other, other + length, from, from + length) !== 0) break;
+      same += length;
+    }
+  }
+  const end = same === 0 ? 0 : a.block.lastIndexOf(LINE_FEED, a.start + same - 1) + 1;
+  return Math.max(end - a.start, 0);
+}
+
 /** All entries; throws InvalidDocument, at the end at the latest, when it is not the manifest that its name says. */
-export function* entriesOf(stored: StoredManifest): Generator<SeenEntry> {
-  const reader = new ManifestReader(stored);
+export function* entriesOf(stored: StoredManifest): Generator<ManifestEntry> {
+  const reader = openManifest(stored);
   for (let seen = reader.see(); seen !== undefined; seen = reader.see()) {
     yield seen;
     reader.pass(seen);
   }
-  reader.finish();
+  reader.finish(NO_PLAIN_LINES);
 }
 
-export function isLeftOut(entry: SeenEntry): entry is LeftOut {
+/** The first of those that were seen and left alone; as strict as `entriesOf`. */
+export function findLeftOut(stored: StoredManifest, most: number): LeftOut[] {
+  const found: LeftOut[] = [];
+  const reader = openManifest(stored);
+  const plain = new PlainLines((states) => reader.state.addText(states));
+  for (let seen = reader.see(); seen !== undefined; seen = reader.see()) {
+    if (isLeftOut(seen) && found.length < most) found.push(seen);
+    plain.flush();
+    reader.pass(seen);
+    const { block, start } = reader.ahead;
+    const read = plain.read(block, { start, end: block.length, last: seen.path });
+    reader.passPlain(read);
+  }
+  // To its end: only then are the bytes known to be the right ones.
+  reader.finish(plain);
+  return found;
+}
+
+function isLeftOut(entry: ManifestEntry): entry is LeftOut {
   return entry.kind !== 'artifact' && entry.kind !== 'protected' && entry.kind !== 'folder';
 }
 
-export function stateOf(file: FileLine | Extract<ManifestEntry, { readonly sha256: Sha256 }>): string {
-  return 'state' in file ? file.state : stateLine(file);
-}
-
-/** `undefined` for whatever is not plainly a good file line: a parser is to say what it is. */
-function takeApart(line: string): FileLine | undefined {
-  const match = FILE_LINE.exec(line);
-  if (match === null) return undefined;
-  const [, artifactClass = '', kind, tail = '', path = '', size = ''] = match;
-  const isProtected = kind === 'protected';
-  if (isProtectedClass(artifactClass) !== isProtected || artifactClass === UNRECOGNISED) return undefined;
-  if (brokenPathRule(path) !== undefined) return undefined;
-  return {
-    kind: isProtected ? 'protected' : 'artifact',
-    class: artifactClass,
-    path,
-    size: Number(size),
-    state: `{"class":"${artifactClass}",${tail}`,
-  };
-}
-
-/**
- * The canonical form of a file whose path needs no escapes and whose numbers are of ordinary length. What may not be in
- * a path at all is left to the path rules.
- */
-const FILE_LINE =
-  /^\{"class":"([a-z][a-z0-9-]{0,39})","kind":"(artifact|protected)","mode":(?:null|0|[1-9]\d{0,2}|[1-3]\d{3}),"mtime":(?:0|-?[1-9]\d{0,14}),("path":"([^"\\]+)","sha256":"[0-9a-f]{64}","size":(0|[1-9]\d{0,14})\})$/;
+const NO_PLAIN_LINES = { lines: 0, bytes: 0 };
+const LINE_FEED = 0x0a;
+/** Bytes; then an eighth of it, and so on down to one. */
+const LONGEST_STEP = 32_768;

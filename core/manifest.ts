@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
 import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
-import { brokenPathRule, relativePathSchema } from './path-rules.ts';
-import { artifactClassSchema, isProtectedClass } from './profile.ts';
+import { brokenPathRule, type RelativePath, relativePathSchema } from './path-rules.ts';
+import { artifactClassSchema, isProtectedClass, UNRECOGNISED } from './profile.ts';
 
 const MANIFEST_FORMAT = 'lockstep-manifest/1';
 
@@ -51,7 +51,6 @@ export const manifestEntrySchema = z.discriminatedUnion('kind', [
 ]);
 
 export type Artifact = z.infer<typeof artifactSchema>;
-export type EmptyFolder = z.infer<typeof folderSchema>;
 export type LeftOut = z.infer<typeof leftOutSchema>;
 export type ManifestEntry = z.infer<typeof manifestEntrySchema>;
 
@@ -123,6 +122,8 @@ export function isArtifact(entry: ManifestEntry): entry is Artifact {
 
 /** One line of a manifest, parsed; InvalidDocument for anything but what `encodeManifest` writes. */
 export function parseManifestLine(what: string, line: string): ManifestEntry {
+  const file = parseFileLine(line);
+  if (file !== undefined) return file;
   const entry = parseValue(what, manifestEntrySchema, parseJson(what, line));
   assertClassFitsKind(what, entry);
   if (manifestLine(entry) !== line) throw new InvalidDocument(what, 'a line of it is not in the canonical form');
@@ -135,6 +136,25 @@ export function parseManifestHeader(what: string, line: string): Sha256 {
   return profile;
 }
 
+/** `undefined` for whatever is not plainly a good file line: a parser is to say what it is. */
+function parseFileLine(line: string): Extract<ManifestEntry, Pick<Artifact, 'sha256'>> | undefined {
+  const match = FILE_LINE.exec(line);
+  if (match === null) return undefined;
+  const [, artifactClass = '', kind, mode, mtime, path = '', sha256 = '', size] = match;
+  const isProtected = kind === 'protected';
+  if (isProtectedClass(artifactClass) !== isProtected || artifactClass === UNRECOGNISED) return undefined;
+  if (brokenPathRule(path) !== undefined) return undefined;
+  return {
+    class: artifactClass,
+    kind: isProtected ? 'protected' : 'artifact',
+    mode: mode === 'null' ? null : Number(mode),
+    mtime: Number(mtime),
+    path: path as RelativePath,
+    sha256: sha256 as Sha256,
+    size: Number(size),
+  };
+}
+
 /** One artifact's share of a state digest. */
 export function stateLine(file: Pick<Artifact, 'class' | 'path' | 'sha256' | 'size'>): string {
   return `{"class":"${file.class}","path":${JSON.stringify(file.path)},"sha256":"${file.sha256}","size":${file.size}}`;
@@ -144,12 +164,12 @@ function byPath(a: { readonly path: string }, b: { readonly path: string }): num
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 
-function* manifestLines(profile: Sha256, entries: readonly ManifestEntry[]): Generator<string> {
+export function* manifestLines(profile: Sha256, entries: readonly ManifestEntry[]): Generator<string> {
   yield headerLine(profile);
   for (const entry of entries) yield manifestLine(entry);
 }
 
-function headerLine(profile: Sha256): string {
+export function headerLine(profile: Sha256): string {
   return JSON.stringify({ format: MANIFEST_FORMAT, profile });
 }
 
@@ -247,3 +267,10 @@ function assertClassFitsKind(what: string, entry: ManifestEntry): void {
 }
 
 export const MAX_ENTRIES = 5_000_000;
+
+/**
+ * The canonical form of a file whose path needs no escapes and whose numbers are of ordinary length. What may not be in
+ * a path at all is left to the path rules.
+ */
+const FILE_LINE =
+  /^\{"class":"([a-z][a-z0-9-]{0,39})","kind":"(artifact|protected)","mode":(null|0|[1-9]\d{0,2}|[1-3]\d{3}),"mtime":(0|-?[1-9]\d{0,14}),"path":"([^"\\]+)","sha256":"([0-9a-f]{64})","size":(0|[1-9]\d{0,14})\}$/;

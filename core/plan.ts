@@ -8,6 +8,7 @@ import { relativePathSchema } from './path-rules.ts';
 import { artifactClassSchema, isSyncedClass } from './profile.ts';
 import { serverIdSchema } from './server.ts';
 import { syncIdSchema, syncModeSchema, syncPolicySchema } from './sync.ts';
+import { transferEstimateSchema } from './transfer-estimate.ts';
 
 export const PLAN_FORMAT = 'lockstep-plan/1';
 export const PART_FORMAT = 'lockstep-plan-part/1';
@@ -134,6 +135,8 @@ const destinationSchema = z.discriminatedUnion('outcome', [
     /** Bytes of the files created or updated. */
     bytes: countSchema,
     classes: z.record(z.string(), classChangesSchema),
+    /** What will travel; absent where the source's indexes do not say it. Information: no approval is about it. */
+    estimate: transferEstimateSchema.optional(),
     /** A few paths a person should see before deciding: removals first, then the largest. */
     notable: z
       .array(z.strictObject({ change: z.enum(['create', 'update', 'remove']), path: z.string(), size: countSchema }))
@@ -174,6 +177,7 @@ export const planSchema = z.strictObject({
     artifacts: countSchema,
     bytes: countSchema,
     bytesUploaded: countSchema,
+    secondsUploading: z.number().nonnegative().optional(),
     protected: countSchema,
     leftOut: countSchema,
     /** The first of those, by name. */

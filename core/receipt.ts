@@ -15,6 +15,9 @@ export const ENROLMENT_FORMAT = 'lockstep-enrolment/1';
 
 const countSchema = z.int().nonnegative();
 
+/** With at least one call of the store under way; pauses for a limited rate and for an outage count. */
+const secondsSchema = z.number().nonnegative();
+
 const commonFields = {
   format: z.literal(RECEIPT_FORMAT),
   order: orderIdSchema,
@@ -32,6 +35,7 @@ const inventoryReceiptSchema = z.strictObject({
   summary: manifestSummarySchema,
   snapshot: sha256Schema.optional(),
   bytesUploaded: countSchema,
+  secondsUploading: secondsSchema.optional(),
   facts: serverFactsSchema,
 });
 
@@ -47,7 +51,9 @@ const applyReceiptSchema = z.strictObject({
   before: statesSchema,
   after: statesSchema,
   changes: changeCountsSchema,
+  /** Bodies of all that was read from the store for this order. */
   bytesFetched: countSchema,
+  secondsFetching: secondsSchema,
 });
 
 /** Not done, and why. REFUSED and ROLLED_BACK leave the tree as it was; FAILED may not. */
@@ -57,6 +63,9 @@ const failureReceiptSchema = z.strictObject({
   outcome: z.enum(['REFUSED', 'ROLLED_BACK', 'FAILED']),
   reason: z.enum(REFUSAL_REASONS).optional(),
   detail: z.string().max(4000),
+  /** Absent where it is not known any more. */
+  bytesFetched: countSchema.optional(),
+  secondsFetching: secondsSchema.optional(),
 });
 
 export const receiptSchema = z.union([inventoryReceiptSchema, applyReceiptSchema, failureReceiptSchema]);

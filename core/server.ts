@@ -22,6 +22,8 @@ export const serverFactsSchema = z.strictObject({
   windowsNames: z.boolean(),
   /** Bytes that the agent may still write below the root. */
   freeBytes: z.number().nonnegative(),
+  /** As this agent has measured it; absent before its first transfer that says something. */
+  downloadBytesPerSecond: z.int().positive().optional(),
 });
 
 export type ServerFacts = z.infer<typeof serverFactsSchema>;

@@ -5,6 +5,7 @@ import { changeCountsSchema, type Plan, type PlanPart } from './plan.ts';
 import type { ApplyReceipt } from './receipt.ts';
 import { serverIdSchema } from './server.ts';
 import { syncIdSchema, syncModeSchema } from './sync.ts';
+import { transferEstimateSchema } from './transfer-estimate.ts';
 
 export const VERDICT_FORMAT = 'lockstep-verdict/1';
 
@@ -18,7 +19,11 @@ export const destinationVerdictSchema = z.strictObject({
   changes: changeCountsSchema,
   protected: countSchema,
   unrecognised: countSchema,
+  /** What the plan said of the transfer. */
+  estimate: transferEstimateSchema.optional(),
   bytesFetched: countSchema,
+  /** Absent where nothing was fetched, or the agent could not say. */
+  secondsFetching: z.number().nonnegative().optional(),
   /** Key of the signed receipt that says so. */
   receipt: z.string().nullable(),
 });
@@ -40,6 +45,7 @@ export const syncVerdictSchema = z.strictObject({
     artifacts: countSchema,
     bytes: countSchema,
     bytesUploaded: countSchema,
+    secondsUploading: z.number().nonnegative().optional(),
   }),
   destinations: z.array(destinationVerdictSchema).max(20_000),
   startedAt: z.iso.datetime(),

@@ -16,8 +16,10 @@ import { cancelSync } from '#functions/cancel-sync.ts';
 import type { Log } from '#functions/dependencies.ts';
 import { writeVerdict } from '#functions/report/write-verdict.ts';
 import { requestSync, type SyncWish } from '#functions/request-sync.ts';
+import { announcingStore } from './announcing-store.ts';
 import { publishControlKey } from './control-key.ts';
 import { Controller } from './controller.ts';
+import { Doorbell } from './doorbell.ts';
 
 /** Folders of this machine as servers, with agents and a controller in this process: nothing to set up. */
 export interface AdHocSession {
@@ -31,6 +33,8 @@ export interface AdHocSession {
   finished(sync: SyncId): Promise<void>;
   /** Stops everything and writes the truth about what was reached as the verdict. */
   interrupt(sync: SyncId, by: string): Promise<void>;
+  /** A pause between two looks at the sync that was requested; ends early when there is something to be seen. */
+  pause(milliseconds: number, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,7 +58,12 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   const now = () => new Date();
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const direct = await openStore(storeUrl);
-  const store = reach(direct, 'control');
+  const listeners = new Set<(writtenKey: string) => void>();
+  const reachAloud = (party: 'control' | ServerId) =>
+    announcingStore(reach(direct, party), (key) => {
+      for (const listen of listeners) listen(key);
+    });
+  const store = reachAloud('control');
   const signer = await openFileSigner(join(stateFolder, 'control-key.pem'));
   await publishControlKey(store, signer.publicKey);
 
@@ -70,14 +79,18 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   const stopping = new AbortController();
   const servers = [...roots].map(async ([server, root]) => {
     const memory = join(stateFolder, 'agents', server.replace('/', '.'));
-    const own = reach(direct, server);
+    const own = reachAloud(server);
+    const bell = new Doorbell();
+    listeners.add((key) => key === keys.currentOrder(server) && bell.ring());
+    const pause = (milliseconds: number, signal: AbortSignal) => bell.sleep(milliseconds, signal);
     const enrolled = await enrolOnce({ store: own, server, root, profile: request.profile, stateFolder: memory, now });
     const parts = { store: own, server, root, profile: request.profile, stateFolder: memory, now, log, workers };
-    await runAgent({ ...parts, ...enrolled, pollMilliseconds: POLL_MILLISECONDS }, stopping.signal);
+    await runAgent({ ...parts, ...enrolled, pollMilliseconds: POLL_MILLISECONDS, pause }, stopping.signal);
   });
   const agents = Promise.all(servers);
   agents.catch(() => stopping.abort());
 
+  const news = new Doorbell();
   const notifier = { send: () => Promise.reject(new TypeError('an ad-hoc sync sends no mail')) };
   const controller = await Controller.start({
     store,
@@ -88,6 +101,7 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
     pollMilliseconds: POLL_MILLISECONDS,
     adopt: false,
   });
+  listeners.add((key) => controller.tell(key));
   const stop = async () => {
     await controller.stop();
     stopping.abort();
@@ -100,11 +114,14 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
     source,
     destinations,
     rootOf: (server) => roots.get(server) ?? server,
-    request: (wish) =>
-      requestSync(
-        { store, executions: controller, now, random: () => randomBytes(4).toString('hex') },
-        { ...wish, source, destinations },
-      ),
+    request: async (wish) => {
+      const dependencies = { store, executions: controller, now, random: () => randomBytes(4).toString('hex') };
+      const sync = await requestSync(dependencies, { ...wish, source, destinations });
+      const seen = [keys.plan(sync), keys.approvalRequested(sync), keys.verdict(sync)];
+      listeners.add((key) => seen.includes(key) && news.ring());
+      return sync;
+    },
+    pause: (milliseconds, signal) => news.sleep(milliseconds, signal),
     finished: async (sync) => {
       await Promise.race([controller.idle(sync), agents.then(() => controller.idle(sync))]);
     },

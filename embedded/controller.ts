@@ -34,6 +34,7 @@ export class Controller implements Executions {
   readonly #pollMilliseconds: number;
   readonly #tokens: EmbeddedTaskTokens;
   readonly #engine: Engine;
+  readonly #events: EventSource;
   readonly #running = new Map<SyncId, Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #loops: Promise<unknown>;
@@ -46,20 +47,20 @@ export class Controller implements Executions {
     this.#tokens = new EmbeddedTaskTokens();
     this.#dependencies = { ...parts, tokens: this.#tokens };
     this.#pollMilliseconds = parts.pollMilliseconds;
-    const events = new EventSource(parts.store);
+    this.#events = new EventSource(parts.store);
     this.#engine = new Engine({
       definition,
       functions: functionsOf(this.#dependencies),
       tokens: this.#tokens,
       signal: this.#stopping.signal,
-      watch: (functionName, payload) => events.watch(awaitedTask(functionName, payload)),
+      watch: (functionName, payload) => this.#events.watch(awaitedTask(functionName, payload)),
     });
     const loop = {
       pollMilliseconds: parts.pollMilliseconds,
       signal: this.#stopping.signal,
       onError: (error: unknown) => this.#logTrouble(error),
     };
-    const delivery = events.run((key) => signalWaiting(this.#dependencies, key), loop);
+    const delivery = this.#events.run((key) => signalWaiting(this.#dependencies, key), loop);
     this.#loops = Promise.all([delivery, parts.adopt ? this.#adoptRecorded() : undefined]);
   }
 
@@ -70,6 +71,11 @@ export class Controller implements Executions {
       sync,
       execution.catch((error) => this.#logTrouble(error)).finally(() => this.#running.delete(sync)),
     );
+  }
+
+  /** This object was just written; saves the wait for the next look. */
+  tell(key: string): void {
+    this.#events.tell(key);
   }
 
   /** Resolves when no execution of this sync runs here: it has its verdict, or the controller stops. */

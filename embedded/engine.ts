@@ -1,8 +1,9 @@
-import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions';
+import type { StateMachine as Machine, StateMachineDefinition } from 'aws-local-stepfunctions';
 import { z } from 'zod';
 import { Interrupted } from '#core/errors.ts';
 import type { SyncId } from '#core/sync.ts';
 import { type Definition, LIMITS, lowerDefinition } from './definition.ts';
+import { StateMachine } from './interpreter.ts';
 import type { EmbeddedTaskTokens, TaskLimits } from './task-tokens.ts';
 
 /** What a Lambda function is here: payload in, payload out. */
@@ -30,7 +31,7 @@ export interface EngineParts {
 /** Runs the workflow definition on this machine, as Step Functions would. */
 export class Engine {
   readonly #parts: EngineParts;
-  readonly #machine: StateMachine;
+  readonly #machine: Machine;
   readonly #handlers: Record<string, (input: unknown) => Promise<unknown>>;
   readonly #atWork = new Set<Promise<unknown>>();
 

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { keys, type OrderStep, orderId } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
+import { Doorbell } from './doorbell.ts';
 
 /** What a task with a token waits for. */
 export interface AwaitedTask {
@@ -23,6 +23,7 @@ type Deliver = (key: string) => Promise<void>;
 export class EventSource {
   readonly #store: ObjectStore;
   readonly #seen = new Map<string, string | undefined>();
+  readonly #bell = new Doorbell();
 
   constructor(store: ObjectStore) {
     this.#store = store;
@@ -35,6 +36,11 @@ export class EventSource {
     return () => {
       for (const key of awaited) this.#seen.delete(key);
     };
+  }
+
+  /** This object was written: if somebody waits for it, it is looked at now. */
+  tell(key: string): void {
+    if (this.#seen.has(key)) this.#bell.ring();
   }
 
   /** Until the signal aborts. Failed deliveries come again at the next round. */
@@ -52,7 +58,7 @@ export class EventSource {
           pause = Math.max(pollMilliseconds, PAUSE_AFTER_TROUBLE);
         }
       }
-      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      await this.#bell.sleep(pause, signal);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { encodeDocument } from '#core/documents.ts';
 import { approvalTokenId, keys, type OrderStep, orderId } from '#core/keys.ts';
+import type { Order } from '#core/order.ts';
 import type { SyncRequest } from '#core/sync.ts';
 import type { Dependencies } from './dependencies.ts';
 import { wasOrderIssued } from './issue-order.ts';
@@ -22,8 +23,18 @@ export async function withdrawOrders(
       const order = orderId(sync, step, server);
       await dropToken(store, order);
       const answered = (await store.head(keys.receipt(server, order))) !== undefined;
-      if (answered || !(await wasOrderIssued({ store }, { sync, step, server }))) continue;
-      await store.put(keys.withdrawn(server, order), encodeDocument({ order, at: now().toISOString() }));
+      // A source's snapshot counts only while its sync does: docs/design.md, Prune. So this holds for one issued late, too.
+      const mayUpload = step === 'inventory' && server === source;
+      if (answered || !(mayUpload || (await wasOrderIssued({ store }, { sync, step, server })))) continue;
+      await withdrawOrder({ store, now }, { sync, step, server });
     }
   }
+}
+
+export async function withdrawOrder(
+  { store, now }: Pick<Dependencies, 'store' | 'now'>,
+  { server, step, sync }: Pick<Order, 'server' | 'step' | 'sync'>,
+): Promise<void> {
+  const order = orderId(sync, step, server);
+  await store.put(keys.withdrawn(server, order), encodeDocument({ order, at: now().toISOString() }));
 }

@@ -1,9 +1,10 @@
 import { copyFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contender, Sample } from '../contender.ts';
+import { copyFolder, isAnyName } from '../copy-folder.ts';
 import { resetTree } from '../reset-tree.ts';
 import { type Ended, runProgram } from '../run-program.ts';
-import { copyFolder, makeEmpty, type Step, type Workspace } from '../workspace.ts';
+import { makeEmpty, type Step, type Workspace } from '../workspace.ts';
 import { folderBytes } from './folder-bytes.ts';
 import { sampleOf } from './samples.ts';
 
@@ -32,10 +33,14 @@ export class Casync implements Contender {
   async reset(): Promise<void> {
     const { from } = this.#step;
     this.#workspace.drop(this.#path('store'));
-    const store = { from: this.#path('store-before'), to: this.#path('store'), byLink: true };
+    const store = { from: this.#path('store-before'), to: this.#path('store'), isShared: isAnyName };
     await copyFolder(store, this.#workspace.signal);
     if (from === undefined) makeEmpty(this.#path('destination'));
-    else await resetTree(this.#path('destination'), this.#workspace.fleet(from), this.#workspace.signal);
+    else
+      await resetTree(
+        { folder: this.#path('destination'), wanted: this.#workspace.fleet(from), byLink: true },
+        this.#workspace.signal,
+      );
   }
 
   async run(): Promise<Sample> {

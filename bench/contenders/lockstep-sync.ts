@@ -1,11 +1,13 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assertHolds } from '../assert-holds.ts';
 import type { SyncResult, SyncTask } from '../children/sync.ts';
 import type { Contender, Sample, Wire } from '../contender.ts';
+import { copyFolder, isDigestName } from '../copy-folder.ts';
 import type { Shape } from '../lane.ts';
 import { resetTree } from '../reset-tree.ts';
-import { sumTraffic } from '../traffic-meter.ts';
-import { copyFolder, makeEmpty, type Step, type Workspace } from '../workspace.ts';
+import { NO_TRAFFIC, sumTraffic } from '../traffic-meter.ts';
+import { makeEmpty, type Step, type Workspace } from '../workspace.ts';
 import { runOwn } from './own-program.ts';
 
 /**
@@ -26,16 +28,20 @@ export class LockstepSync implements Contender {
   }
 
   async prepare(): Promise<void> {
-    const { from, to } = this.#step;
-    if (from === undefined) {
-      await resetTree(this.#path('source'), this.#workspace.fleet(to), this.#workspace.signal);
-      return;
-    }
-    await resetTree(this.#path('source'), this.#workspace.fleet(from), this.#workspace.signal);
+    const { from, through = [], to } = this.#step;
+    const { signal } = this.#workspace;
+    await resetTree({ folder: this.#path('source'), wanted: this.#workspace.fleet(from ?? to) }, signal);
+    if (from === undefined) return;
     makeEmpty(this.#path('destination'));
-    for (let look = 0; look < 2; look++) await this.#sync();
+    for (let look = 0; look < 2; look++) await this.#sync('destination');
     if (from === to) return;
-    await resetTree(this.#path('source'), this.#workspace.fleet(to), this.#workspace.signal);
+    for (const release of through) {
+      await resetTree({ folder: this.#path('source'), wanted: this.#workspace.fleet(release) }, signal);
+      makeEmpty(this.#path('another'));
+      await this.#sync('another');
+    }
+    this.#workspace.drop(this.#path('another'));
+    await resetTree({ folder: this.#path('source'), wanted: this.#workspace.fleet(to) }, signal);
     for (const name of ['store', 'state']) await rename(this.#path(name), this.#path(`${name}-before`));
   }
 
@@ -47,15 +53,16 @@ export class LockstepSync implements Contender {
       makeEmpty(this.#path('destination'));
       return;
     }
-    await resetTree(this.#path('destination'), this.#workspace.fleet(from), this.#workspace.signal);
     const { signal } = this.#workspace;
-    // A store's objects are never changed in place; an agent's own files may be.
-    await copyFolder({ from: this.#path('store-before'), to: this.#path('store'), byLink: true }, signal);
-    await copyFolder({ from: this.#path('state-before'), to: this.#path('state') }, signal);
+    await resetTree({ folder: this.#path('destination'), wanted: this.#workspace.fleet(from) }, signal);
+    for (const name of ['store', 'state']) {
+      await copyFolder({ from: this.#path(`${name}-before`), to: this.#path(name), isShared: isDigestName }, signal);
+    }
   }
 
   async run(): Promise<Sample> {
-    const { sample, result } = await this.#sync(this.#line);
+    const { sample, result } = await this.#sync('destination', this.#line);
+    await assertHolds(this.#path('destination'), this.#workspace.fleet(this.#step.to), this.#workspace.signal);
     return { ...sample, stages: result.stages, wire: wireOf(result) };
   }
 
@@ -63,12 +70,12 @@ export class LockstepSync implements Contender {
     this.#workspace.drop(this.#folder);
   }
 
-  #sync(line?: Shape) {
+  #sync(destination: 'destination' | 'another', line?: Shape) {
     const task: SyncTask = {
       store: this.#path('store'),
       state: this.#path('state'),
       source: this.#path('source'),
-      destination: this.#path('destination'),
+      destination: this.#path(destination),
       ...(line !== undefined && { line }),
     };
     return runOwn<SyncResult>('sync', task, this.#workspace);
@@ -81,6 +88,22 @@ export class LockstepSync implements Contender {
 
 /** What the servers' lines carry; the control plane stands beside the store. */
 function wireOf({ parties }: SyncResult): Wire {
-  const { up, down, requests, bodiesUp, bodiesDown } = sumTraffic([parties.source, parties.destination]);
-  return { up, down, requests, bodies: bodiesUp + bodiesDown, parties };
+  const servers = [parties.source, parties.destination];
+  const { up, down, requests, puts, bodiesUp, bodiesDown } = sumTraffic(servers);
+  const content = sumTraffic(servers.flatMap(({ kinds }) => CONTENT.map((kind) => kinds[kind] ?? NO_TRAFFIC)));
+  const packs = sumTraffic(servers.map(({ kinds }) => kinds.packs ?? NO_TRAFFIC));
+  return {
+    up,
+    down,
+    requests,
+    puts,
+    uploads: content.puts,
+    uploaded: content.bodiesUp,
+    packs: packs.bodiesUp + packs.bodiesDown,
+    bodies: bodiesUp + bodiesDown,
+    parties,
+  };
 }
+
+/** What a source uploads. */
+const CONTENT = ['packs', 'indexes', 'snapshots', 'manifests'];

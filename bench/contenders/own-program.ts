@@ -6,7 +6,7 @@ import type { Workspace } from '../workspace.ts';
 
 /** Runs one of bench/children in a process of its own, with a task, and gives its result beside the measurement. */
 export async function runOwn<R extends { readonly work: number }>(
-  child: 'plan' | 'scan' | 'sync',
+  child: 'plan' | 'scan' | 'sweep' | 'sync',
   task: unknown,
   workspace: Workspace,
 ): Promise<{ readonly sample: Sample; readonly result: R }> {
@@ -26,7 +26,7 @@ export async function runOwn<R extends { readonly work: number }>(
  * file of JavaScript.
  */
 export function ownProgram(
-  child: 'plan' | 'prepare-plan' | 'scan' | 'sync',
+  child: 'plan' | 'prepare-plan' | 'scan' | 'sweep' | 'sync',
   task: unknown,
   { folder }: Workspace,
 ): Program {

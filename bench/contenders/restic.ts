@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contender, Sample } from '../contender.ts';
+import { copyFolder, isAnyName } from '../copy-folder.ts';
 import { resetTree } from '../reset-tree.ts';
 import { type Ended, runProgram } from '../run-program.ts';
-import { copyFolder, makeEmpty, type Step, type Workspace } from '../workspace.ts';
+import { makeEmpty, type Step, type Workspace } from '../workspace.ts';
 import { folderBytes } from './folder-bytes.ts';
 import { sampleOf } from './samples.ts';
 
@@ -24,19 +25,23 @@ export class Restic implements Contender {
     writeFileSync(this.#path('password'), 'bench');
     await this.#restic('repository-before', ['init']);
     if (from !== undefined) {
-      await resetTree(this.#path('source'), this.#workspace.fleet(from), this.#workspace.signal);
+      await resetTree({ folder: this.#path('source'), wanted: this.#workspace.fleet(from) }, this.#workspace.signal);
       await this.#backup('repository-before');
     }
-    await resetTree(this.#path('source'), this.#workspace.fleet(to), this.#workspace.signal);
+    await resetTree({ folder: this.#path('source'), wanted: this.#workspace.fleet(to) }, this.#workspace.signal);
   }
 
   async reset(): Promise<void> {
     const { from } = this.#step;
     this.#workspace.drop(this.#path('repository'));
-    const repository = { from: this.#path('repository-before'), to: this.#path('repository'), byLink: true };
+    const repository = { from: this.#path('repository-before'), to: this.#path('repository'), isShared: isAnyName };
     await copyFolder(repository, this.#workspace.signal);
     if (from === undefined) makeEmpty(this.#path('destination'));
-    else await resetTree(this.#path('destination'), this.#workspace.fleet(from), this.#workspace.signal);
+    else
+      await resetTree(
+        { folder: this.#path('destination'), wanted: this.#workspace.fleet(from) },
+        this.#workspace.signal,
+      );
   }
 
   /** Where nothing has changed there is nothing to restore. */

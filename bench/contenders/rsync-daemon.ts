@@ -47,7 +47,11 @@ export class RsyncDaemon implements Contender {
   async reset(): Promise<void> {
     const { from } = this.#step;
     if (from === undefined) makeEmpty(this.#path('destination'));
-    else await resetTree(this.#path('destination'), this.#workspace.fleet(from), this.#workspace.signal);
+    else
+      await resetTree(
+        { folder: this.#path('destination'), wanted: this.#workspace.fleet(from), byLink: true },
+        this.#workspace.signal,
+      );
   }
 
   async run(): Promise<Sample> {

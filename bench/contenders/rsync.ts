@@ -28,13 +28,21 @@ export class Rsync implements Contender {
   async prepare(): Promise<void> {
     const { from, to } = this.#step;
     this.#workspace.fleet(to);
-    if (from !== undefined) await resetTree(this.#destination, this.#workspace.fleet(from), this.#workspace.signal);
+    if (from !== undefined)
+      await resetTree(
+        { folder: this.#destination, wanted: this.#workspace.fleet(from), byLink: true },
+        this.#workspace.signal,
+      );
   }
 
   async reset(): Promise<void> {
     const { from } = this.#step;
     if (from === undefined) makeEmpty(this.#destination);
-    else await resetTree(this.#destination, this.#workspace.fleet(from), this.#workspace.signal);
+    else
+      await resetTree(
+        { folder: this.#destination, wanted: this.#workspace.fleet(from), byLink: true },
+        this.#workspace.signal,
+      );
   }
 
   async run(): Promise<Sample> {

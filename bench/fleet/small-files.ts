@@ -18,12 +18,12 @@ export const SYNTAXES = ['xml', 'ini', 'json'] as const;
 
 export type Syntax = (typeof SYNTAXES)[number];
 
-/** Settings, 1 to 20 KB. An edit replaces one line and inserts another. */
-export function settings(path: string, syntax: Syntax, isEdited: boolean): Buffer {
+/** Settings, 1 to 20 KB. An edit, by its label, replaces one line and inserts another. */
+export function settings(path: string, syntax: Syntax, edits: readonly string[]): Buffer {
   const { first, last, line } = FORMS[syntax];
   const lines = settingLines(path, syntax);
-  if (isEdited) {
-    const dice = new Dice(`${path}|config-edit`);
+  for (const edit of edits) {
+    const dice = new Dice(edit);
     const replaced = dice.between(0, lines.length - 1);
     lines[replaced] = settingLine(dice, line, replaced);
     const inserted = dice.between(0, lines.length);

@@ -1,24 +1,43 @@
-import { database, PAGE_BYTES, updateDatabase } from './database.ts';
-import { firmware, patchFirmware } from './firmware.ts';
-import { Dice } from './randomness.ts';
-import { license, note, programModule, SYNTAXES, settings } from './small-files.ts';
-import { padNumber, SITES, WORDS, wordPool } from './words.ts';
+import { type ServerShape, serverTree } from './server-tree.ts';
+import { note } from './small-files.ts';
+import { numbersOf } from './turnover.ts';
+import { padNumber, wordPool } from './words.ts';
+import { largeTree, shrinkingTree, softwareTree, sqliteTree, swappedTree } from './workload-trees.ts';
 
 /** `small` is one twentieth of `full`: in bytes for the large files, in number for the small ones. */
 export type Scale = 'small' | 'full';
 
 /**
  * `base`: five firmware packages of 600 MB, a database of 40 MiB, 300 modules, 2,000 configurations, five licenses.
- * `next`: base one release later, 78 of its files other than before. `many`: 100,000 text files of 4 KB in 1,000
- * folders. `many-next`: one in a hundred edited, one in a thousand removed, as many added.
+ * `next`: base one release later, 78 of its files other than before; `next2` and `next3`: two and three releases
+ * later. `many`: 100,000 text files of 4 KB in 1,000 folders. `many-next`: one in a hundred edited, one in a thousand
+ * removed, as many added. The others: see workload-trees.ts.
  */
-export type Release = 'base' | 'next' | 'many' | 'many-next';
+export type Release =
+  | 'base'
+  | 'next'
+  | 'next2'
+  | 'next3'
+  | 'many'
+  | 'many-next'
+  | 'sqlite'
+  | 'sqlite-updated'
+  | 'sqlite-vacuumed'
+  | 'shrink'
+  | 'shrink-next'
+  | 'swap'
+  | 'swap-next'
+  | 'software'
+  | 'software-next'
+  | 'large'
+  | 'large-next';
 
 export interface PlannedFile {
   readonly path: string;
   /** Seconds since 1970. A file that a release leaves alone keeps its time. */
   readonly time: number;
-  content(): Buffer;
+  /** What is too large to be held comes in pieces. */
+  content(): Buffer | Iterable<Buffer>;
 }
 
 /** In a fixed order. */
@@ -26,122 +45,82 @@ export function planTree(scale: Scale, release: Release): Iterable<PlannedFile> 
   const shape = SHAPES[scale];
   switch (release) {
     case 'base':
-      return serverTree(shape, false);
+      return serverTree(shape, 0);
     case 'next':
-      return serverTree(shape, true);
+      return serverTree(shape, 1);
+    case 'next2':
+      return serverTree(shape, 2);
+    case 'next3':
+      return serverTree(shape, 3);
     case 'many':
-      return manyTree(shape, false);
+      return manyTree(shape, 0);
     case 'many-next':
-      return manyTree(shape, true);
+      return manyTree(shape, 1);
+    case 'sqlite':
+      return sqliteTree(shape.databaseRows, 'made');
+    case 'sqlite-updated':
+      return sqliteTree(shape.databaseRows, 'updated');
+    case 'sqlite-vacuumed':
+      return sqliteTree(shape.databaseRows, 'vacuumed');
+    case 'shrink':
+      return shrinkingTree(shape.workloadBytes, false);
+    case 'shrink-next':
+      return shrinkingTree(shape.workloadBytes, true);
+    case 'swap':
+      return swappedTree(shape.workloadBytes, false);
+    case 'swap-next':
+      return swappedTree(shape.workloadBytes, true);
+    case 'software':
+      return softwareTree('older');
+    case 'software-next':
+      return softwareTree('newer');
+    case 'large':
+      return largeTree(shape.largeBytes, false);
+    case 'large-next':
+      return largeTree(shape.largeBytes, true);
   }
 }
 
-interface Turnover {
-  readonly count: number;
-  readonly changed: number;
-  readonly added: number;
-  readonly removed: number;
-}
-
-interface Shape {
-  readonly firmwareBytes: readonly number[];
-  readonly databasePages: number;
-  readonly modules: Turnover;
-  readonly configs: Turnover;
+interface Shape extends ServerShape {
   readonly manyFolders: number;
+  readonly databaseRows: number;
+  readonly workloadBytes: number;
+  readonly largeBytes: number;
 }
 
 const SHAPES: Readonly<Record<Scale, Shape>> = {
   full: {
     firmwareBytes: [220e6, 160e6, 110e6, 70e6, 40e6],
-    databasePages: (40 * 1024 * 1024) / PAGE_BYTES,
+    databaseBytes: 40 * 1024 * 1024,
     modules: { count: 300, changed: 20, added: 1, removed: 1 },
     configs: { count: 2000, changed: 50, added: 4, removed: 4 },
     manyFolders: 1000,
+    databaseRows: 200_000,
+    workloadBytes: 40e6,
+    largeBytes: 5e9,
   },
   small: {
     firmwareBytes: [11e6, 8e6, 5.5e6, 3.5e6, 2e6],
-    databasePages: (2 * 1024 * 1024) / PAGE_BYTES,
+    databaseBytes: 2 * 1024 * 1024,
     modules: { count: 15, changed: 1, added: 0, removed: 0 },
     configs: { count: 100, changed: 3, added: 1, removed: 1 },
     manyFolders: 50,
+    databaseRows: 10_000,
+    workloadBytes: 2e6,
+    largeBytes: 250e6,
   },
 };
 
-const PATCHED_FIRMWARE: readonly number[] = [0, 2];
-const LICENSES = 5;
 const FILES_PER_FOLDER = 100;
-const DATABASE = 'TermCap.db';
-const BASE_TIME = Date.UTC(2026, 0, 15) / 1000;
-const NEXT_TIME = Date.UTC(2026, 2, 1) / 1000;
 
-function* serverTree(shape: Shape, isNext: boolean): Generator<PlannedFile> {
-  for (const [index, size] of shape.firmwareBytes.entries()) {
-    const path = `Firmware/package-${padNumber(index + 8, 2)}.fpkg`;
-    const isPatched = isNext && PATCHED_FIRMWARE.includes(index);
-    const released = () => firmware(path, size);
-    yield file(path, isPatched, () => (isPatched ? patchFirmware(path, released()) : released()));
-  }
-  const pages = () => database(DATABASE, shape.databasePages);
-  yield file(DATABASE, isNext, () => (isNext ? updateDatabase(DATABASE, pages()) : pages()));
-  for (const { number, isOther, isChanged } of numbersOf('modules', shape.modules, isNext)) {
-    const path = `Modules/${WORDS[number % WORDS.length]}-${padNumber(number, 4)}.tmod`;
-    yield file(path, isOther, () => programModule(path, isChanged ? 2 : 1));
-  }
-  for (const { number, isOther, isChanged } of numbersOf('configs', shape.configs, isNext)) {
-    const syntax = SYNTAXES[number % SYNTAXES.length] ?? 'xml';
-    const folder = `${SITES[number % SITES.length]}/${WORDS[Math.floor(number / SITES.length) % 8]}`;
-    const path = `Config/${folder}/setting-${padNumber(number, 5)}.${syntax}`;
-    yield file(path, isOther, () => settings(path, syntax, isChanged));
-  }
-  for (let number = 1; number <= LICENSES; number++) {
-    const path = `Licenses/server-${number}.lic`;
-    yield file(path, false, () => license(path));
-  }
-}
-
-function* manyTree({ manyFolders }: Shape, isNext: boolean): Generator<PlannedFile> {
+function* manyTree({ manyFolders }: Shape, generation: number): Generator<PlannedFile> {
   const pool = wordPool();
   const count = manyFolders * FILES_PER_FOLDER;
   const thousandth = Math.ceil(count / 1000);
   const turnover = { count, changed: Math.ceil(count / 100), added: thousandth, removed: thousandth };
-  for (const { number, isOther, isChanged } of numbersOf('many', turnover, isNext)) {
+  for (const { changedIn, number, time } of numbersOf('many', turnover, generation)) {
     const folder = `d${padNumber(Math.floor(number / FILES_PER_FOLDER) % manyFolders, 4)}`;
     const path = `${folder}/file-${padNumber(number, 6)}.txt`;
-    yield file(path, isOther, () => note(path, pool, isChanged));
+    yield { path, time, content: () => note(path, pool, changedIn.length > 0) };
   }
 }
-
-function file(path: string, isOther: boolean, content: () => Buffer): PlannedFile {
-  return { path, time: isOther ? NEXT_TIME : BASE_TIME, content };
-}
-
-interface Numbered {
-  readonly number: number;
-  readonly isChanged: boolean;
-  /** Changed or added by the release. */
-  readonly isOther: boolean;
-}
-
-/** The files of one kind that a release holds. None is both changed and removed. */
-function* numbersOf(kind: string, turnover: Turnover, isNext: boolean): Generator<Numbered> {
-  const { count, added } = turnover;
-  const { changed, removed } = isNext ? turn(kind, turnover) : NOTHING;
-  for (let number = 0; number < count + (isNext ? added : 0); number++) {
-    if (removed.has(number)) continue;
-    const isChanged = changed.has(number);
-    yield { number, isChanged, isOther: isChanged || number >= count };
-  }
-}
-
-function turn(kind: string, { changed, count, removed }: Turnover): typeof NOTHING {
-  const touched = new Dice(`release|${kind}`).distinct(changed + removed, count);
-  const every = Math.max(1, Math.floor(touched.length / Math.max(1, removed)));
-  const gone = new Set(touched.filter((_, index) => index % every === 0).slice(0, removed));
-  return { changed: new Set(touched.filter((number) => !gone.has(number))), removed: gone };
-}
-
-const NOTHING: { readonly changed: ReadonlySet<number>; readonly removed: ReadonlySet<number> } = {
-  changed: new Set(),
-  removed: new Set(),
-};

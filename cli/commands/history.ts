@@ -1,5 +1,6 @@
 import { labelled } from '#core/digest.ts';
 import { exitStatus } from '#core/verdict.ts';
+import { haveFetched, sumTransfers } from '#functions/describe-transfer.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
 import { listSyncs, type PastSync } from '../list-syncs.ts';
 import type { CommandOutcome } from '../outcome.ts';
@@ -30,5 +31,6 @@ export function pastSyncDocument({ request, verdict }: PastSync) {
     verdict: verdict?.verdict ?? null,
     plan: verdict?.plan ? labelled(verdict.plan) : null,
     exitStatus: verdict === undefined ? null : exitStatus(verdict),
+    ...(verdict && { transfer: sumTransfers(haveFetched(verdict.destinations)) }),
   };
 }

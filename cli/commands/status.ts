@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { labelled } from '#core/digest.ts';
 import { type Fleet, fleetServers } from '#core/fleet.ts';
-import { shortCode } from '#core/plan.ts';
+import { type Plan, shortCode } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
@@ -94,10 +94,16 @@ function statusDocument(view: SyncView) {
     plan: plan === undefined ? null : labelled(plan.digest),
     code: plan === undefined ? null : shortCode(plan.digest),
     expiresAt: plan?.expiresAt ?? null,
+    estimates: (plan?.destinations ?? []).flatMap(estimateOf),
     decision: decision === undefined ? null : { decision: decision.decision, by: decision.votes.map(({ by }) => by) },
     servers: view.servers.map(serverDocument),
     result: verdict === undefined ? null : syncDocument(verdict, new Map()),
   };
+}
+
+function estimateOf(destination: Plan['destinations'][number]) {
+  if (destination.outcome !== 'changes' || destination.estimate === undefined) return [];
+  return [{ server: destination.server, ...destination.estimate }];
 }
 
 function serverDocument({ server, step, progress, receipt }: ServerView) {

@@ -3,7 +3,6 @@ import { BadInput, DecisionRefused, Interrupted } from '#core/errors.ts';
 import type { Plan } from '#core/plan.ts';
 import type { SyncId } from '#core/sync.ts';
 import { exitStatus } from '#core/verdict.ts';
-import { askParties } from '../ask-parties.ts';
 import type { CommandContext } from '../context.ts';
 import { decide, describeVote, howToDecide, whileOpen } from '../decide.ts';
 import { findFleet } from '../fleet-documents.ts';
@@ -38,7 +37,11 @@ async function findParties(context: CommandContext, names: readonly string[]): P
   const { location, terminal } = context;
   const [source, ...destinations] = names;
   if (source === undefined) {
-    if (terminal.canAsk) return await askParties(context);
+    if (terminal.canAsk) {
+      // The prompts take a moment to load, and most commands ask nothing.
+      const { askParties } = await import('../ask-parties.ts');
+      return await askParties(context);
+    }
     throw new BadInput(
       'name a source and at least one destination, or run this on a terminal to be asked; see lockstep sync --help',
     );
@@ -64,13 +67,13 @@ interface Run {
 
 async function carryThrough(context: CommandContext, run: Run): Promise<CommandOutcome> {
   const { session, sync } = run;
-  const { controlKey, labels, pollMilliseconds, store } = session;
+  const { controlKey, labels, pause, pollMilliseconds, store } = session;
   const trouble = new AbortController();
   session.watchOver(sync).catch((error) => trouble.abort(error));
   const signal = AbortSignal.any([context.signal, trouble.signal]);
   try {
     const finished = await followSync(context, {
-      ...{ controlKey, labels, pollMilliseconds, signal, store, sync },
+      ...{ controlKey, labels, pause, pollMilliseconds, signal, store, sync },
       onPlan: (plan) => context.terminal.say(showDifferences(plan, labels, context.terminal.paint)),
       onApproval: (plan) => seekApproval(context, run, plan),
     });

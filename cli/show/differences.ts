@@ -7,6 +7,7 @@ import {
   shortCode,
 } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
+import { describeAllEstimates, describeAmount, describeEstimate } from '#functions/describe-transfer.ts';
 import { grid } from './grid.ts';
 import type { Labels } from './labels.ts';
 import { bytes, count, enumerate, type Paint, type Tone } from './text.ts';
@@ -18,11 +19,13 @@ export function showDifferences(plan: Plan, labels: Labels, paint: Paint): strin
     paint('strong', 'Synchronization Differences'),
     `Configuration Source  ${labels.of(source.server)}: ${count(source.artifacts, 'file')}, ${bytes(source.bytes)}${sourceLeavings(source)}`,
     ...leftOutLines(source),
+    ...uploadLines(source),
     '',
     ...destinations.slice(0, MOST_SHOWN).flatMap((destination) => [...showDestination(destination, labels, paint), '']),
     ...(destinations.length > MOST_SHOWN
       ? [`and ${count(destinations.length - MOST_SHOWN, 'more destination')}; --json names them all`, '']
       : []),
+    ...inAll(plan),
     paint(
       'faint',
       "Note: One way: the source's files overwrite the corresponding files at the destination; nothing is merged.",
@@ -45,6 +48,7 @@ function showDestination(destination: PlannedDestination, labels: Labels, paint:
       return [
         title,
         grid(COLUMNS, classRows(destination), paint).trimEnd(),
+        `  to be transferred  ${describeEstimate(destination.estimate)}`,
         ...notableLines(destination, paint),
         ...leftAlone(destination),
       ];
@@ -105,6 +109,15 @@ function sourceLeavings(source: Plan['source']): string {
     ...(source.leftOut > 0 ? [`${source.leftOut} left out`] : []),
   ];
   return parts.map((part) => `; ${part}`).join('');
+}
+
+function inAll(plan: Plan): string[] {
+  const all = describeAllEstimates(plan);
+  return all === undefined ? [] : [`To be transferred in all  ${all}`, ''];
+}
+
+function uploadLines({ bytesUploaded, secondsUploading }: Plan['source']): string[] {
+  return bytesUploaded === 0 ? [] : [`  uploaded  ${describeAmount(bytesUploaded, secondsUploading)}`];
 }
 
 const LEFT_OUT: Readonly<Record<Plan['source']['leftOutNotable'][number]['kind'], string>> = {

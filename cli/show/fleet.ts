@@ -1,8 +1,9 @@
+import { duration } from '#core/duration.ts';
 import { printable } from '#core/printable.ts';
 import type { AgentStatus } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import { grid } from './grid.ts';
-import { duration, type Paint, time } from './text.ts';
+import { type Paint, time } from './text.ts';
 
 export interface ServerOverview {
   readonly server: ServerId;

@@ -1,6 +1,7 @@
 import { shortCode } from '#core/plan.ts';
 import type { Progress, Receipt } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
+import { describeSeconds } from '#functions/describe-transfer.ts';
 import type { ServerView, SyncView } from '../sync-view.ts';
 import type { Labels } from './labels.ts';
 import { bytes, count, type Paint, type Tone, time } from './text.ts';
@@ -68,7 +69,8 @@ export function isDone({ receipt }: ServerView): boolean {
 function receiptState(receipt: Receipt): string {
   if (receipt.outcome === 'DONE')
     return `stock taken: ${receipt.summary.artifacts} files, ${bytes(receipt.summary.bytes)}`;
-  if (receipt.outcome === 'SUCCEEDED') return `SUCCEEDED ${bytes(receipt.bytesFetched)} fetched`;
+  if (receipt.outcome === 'SUCCEEDED')
+    return `SUCCEEDED ${bytes(receipt.bytesFetched)} fetched in ${describeSeconds(receipt.secondsFetching)}`;
   return receipt.reason === undefined ? receipt.outcome : `${receipt.outcome} ${receipt.reason}`;
 }
 

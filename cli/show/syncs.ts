@@ -1,4 +1,5 @@
 import { printable } from '#core/printable.ts';
+import { describeTransfer, haveFetched, sumTransfers } from '#functions/describe-transfer.ts';
 import type { PastSync } from '../list-syncs.ts';
 import { grid } from './grid.ts';
 import { enumerate, type Paint, time } from './text.ts';
@@ -17,9 +18,18 @@ export function showSyncs(syncs: readonly PastSync[], paint: Paint): string {
       enumerate(request.destinations, 3),
       request.policy.dryRun ? `${request.policy.mode}, dry run` : request.policy.mode,
       verdict === undefined ? 'under way' : paint(toneOf(verdict.verdict), verdict.verdict),
+      describeAll(verdict),
     ]),
     paint,
   ).trimEnd();
 }
 
-const COLUMNS = ['sync', 'requested', 'by', 'source', 'destinations', 'mode', 'verdict'].map((title) => ({ title }));
+/** To all destinations: bytes together, seconds of the slowest. */
+function describeAll(verdict: PastSync['verdict']): string {
+  const fetched = haveFetched(verdict?.destinations ?? []);
+  return fetched.length === 0 ? '' : describeTransfer(sumTransfers(fetched));
+}
+
+const COLUMNS = ['sync', 'requested', 'by', 'source', 'destinations', 'mode', 'verdict', 'transfer'].map((title) => ({
+  title,
+}));

@@ -1,5 +1,6 @@
 import { printable } from '#core/printable.ts';
 import { type DestinationVerdict, endedWell, exitStatus, type SyncVerdict } from '#core/verdict.ts';
+import { describeTransfer, haveFetched } from '#functions/describe-transfer.ts';
 import { grid } from './grid.ts';
 import type { Labels } from './labels.ts';
 import { bytes, count, type Paint, type Tone } from './text.ts';
@@ -15,6 +16,7 @@ export function showVerdict(verdict: SyncVerdict, labels: Labels, paint: Paint):
       paint,
     ).trimEnd(),
     ...notes,
+    ...transfers(verdict.destinations, labels),
     paint(toneOf(verdict.verdict), lastSentence(verdict, labels)),
   ].join('\n');
 }
@@ -73,6 +75,16 @@ function destinationRow(destination: DestinationVerdict, labels: Labels, paint: 
 function noteOn({ server, detail, verdict }: DestinationVerdict, labels: Labels): string[] {
   return detail === undefined ? [] : [`  ${labels.of(server)}: ${verdict}: ${labels.inText(detail)}`];
 }
+
+/** What the plan said, beside what it was. */
+function transfers(destinations: readonly DestinationVerdict[], labels: Labels): string[] {
+  const told = haveFetched(destinations);
+  const lines = told.slice(0, MOST_TRANSFERS).map((one) => `  ${labels.of(one.server)}: ${describeTransfer(one)}`);
+  const more = told.length - lines.length;
+  return more > 0 ? [...lines, `  and ${count(more, 'more transfer')}; --json names them all`] : lines;
+}
+
+const MOST_TRANSFERS = 20;
 
 const COLUMNS = [
   { title: 'Configuration Destination' },

@@ -3,6 +3,7 @@ import type { Plan, PlannedDestination } from '#core/plan.ts';
 import { shortCode } from '#core/plan.ts';
 import type { Mail } from '#core/ports/notifier.ts';
 import { printable } from '#core/printable.ts';
+import { describeAllEstimates, describeEstimate } from '../describe-transfer.ts';
 
 /** Longer lists are for `lockstep status`; those that would be written come first. */
 const MOST_DESTINATIONS = 50;
@@ -22,6 +23,7 @@ export function approvalMail(plan: Plan, to: readonly string[]): Mail {
     '',
     ...changesFirst.slice(0, MOST_DESTINATIONS).flatMap(describeDestination),
     ...describeRest(changesFirst.slice(MOST_DESTINATIONS)),
+    ...describeAll(plan),
     `Plan    sha256:${plan.digest}`,
     `Code    ${code}`,
     `Expires ${plan.expiresAt}`,
@@ -43,6 +45,11 @@ function isWritten({ outcome }: PlannedDestination): boolean {
   return outcome === 'changes';
 }
 
+function describeAll(plan: Plan): string[] {
+  const all = describeAllEstimates(plan);
+  return all === undefined ? [] : [`To be transferred in all: ${all}`, ''];
+}
+
 function describeRest(rest: readonly PlannedDestination[]): string[] {
   if (rest.length === 0) return [];
   return [`and ${rest.length} more destination(s), of which ${rest.filter(isWritten).length} would be written`, ''];
@@ -53,6 +60,7 @@ function describeDestination(destination: PlannedDestination): string[] {
     case 'changes':
       return [
         `${destination.server}: ${prettyBytes(destination.bytes)} in changed files`,
+        `  to be transferred: ${describeEstimate(destination.estimate)}`,
         row('class', ['create', 'update', 'remove', 'keep', 'bytes']),
         ...Object.entries(destination.classes).map(([name, counts]) =>
           row(name, [counts.create, counts.update, counts.remove, counts.keep, prettyBytes(counts.bytes)]),

@@ -3,6 +3,7 @@ import { encodeDocument, parseValue } from '#core/documents.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { serverIdSchema } from '#core/server.ts';
 import { type SyncId, syncIdSchema, type Timeouts } from '#core/sync.ts';
+import { assertNoSweep } from '../await-sweep.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { issueOrder } from '../issue-order.ts';
 import { signal } from '../signal/signal.ts';
@@ -54,6 +55,7 @@ async function takeInventory(dependencies: InventoryDependencies, { sync, server
   const order = orderId(sync, 'inventory', server);
   await parkToken(store, order, token);
   const snapshot = server === request.source;
+  if (snapshot) await assertNoSweep(dependencies, sync);
   await issueOrder(dependencies, { step: 'inventory', sync, server, snapshot }, request.timeouts.offlineSeconds);
   // An earlier attempt may have been answered already: no event comes for that any more.
   await signal(dependencies, keys.receipt(server, order));

@@ -11,6 +11,7 @@ import type { InventoryReceipt, Receipt } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncRequest } from '#core/sync.ts';
 import { loadReceipt } from '../sync-documents.ts';
+import type { TransferEstimator } from './estimate-transfer.ts';
 import { notableChanges } from './notable-changes.ts';
 import type { PlanningSource } from './plan.ts';
 import { loadManifest } from './stock.ts';
@@ -20,6 +21,8 @@ export interface DestinationToPlan {
   readonly request: SyncRequest;
   readonly source: PlanningSource;
   readonly server: ServerId;
+  /** One for all destinations. */
+  readonly estimator: TransferEstimator;
 }
 
 /** What one destination has to do, or why it will do nothing; stores the part that its order will name. */
@@ -40,7 +43,7 @@ export async function planDestination(toPlan: DestinationToPlan): Promise<Planne
 
 async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryReceipt): Promise<PlannedDestination> {
   const { store, request, source, server } = toPlan;
-  const manifest = await loadManifest(store, server, receipt);
+  const manifest = await loadManifest(store, server, receipt.summary.manifest);
   const found = findStoredDifferences(source.manifest, manifest, request.policy);
   assertSummary(source, found.source);
   const { differences, destination: summary } = found;
@@ -59,11 +62,16 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
     unrecognised: summary.unrecognised,
   };
   if (differences.operations.length === 0) return { outcome: 'in-sync', ...seen };
+  const { operations } = differences;
+  const { partBytes, part } = await storePart(toPlan, summary, differences);
+  const { downloadBytesPerSecond } = receipt.facts;
+  const estimate = await toPlan.estimator.estimate({ operations, manifest, partBytes, downloadBytesPerSecond });
   return {
     outcome: 'changes',
     ...seen,
-    part: await storePart(toPlan, summary, differences),
+    part,
     bytes: differences.bytes,
+    ...(estimate !== undefined && { estimate }),
     classes: { ...differences.classes },
     notable: notableChanges(differences.operations),
   };
@@ -97,7 +105,7 @@ async function storePart(
     operations: differences.operations,
   });
   await store.put(keys.part(request.sync, server, digest), bytes);
-  return digest;
+  return { part: digest, partBytes: bytes.length };
 }
 
 function withoutInventory(server: ServerId, receipt: Receipt | undefined, request: SyncRequest): PlannedDestination {

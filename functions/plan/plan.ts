@@ -3,7 +3,7 @@ import { parseValue } from '#core/documents.ts';
 import { SourceUnavailable } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
 import type { LeftOut, ManifestSummary } from '#core/manifest.ts';
-import { entriesOf, isLeftOut, type StoredManifest } from '#core/manifest-lines.ts';
+import { findLeftOut, type StoredManifest } from '#core/manifest-lines.ts';
 import { hasChanges, PLAN_FORMAT, type Plan, planDigest } from '#core/plan.ts';
 import type { InventoryReceipt } from '#core/receipt.ts';
 import { sign } from '#core/signed.ts';
@@ -11,6 +11,7 @@ import { type SyncRequest, syncIdSchema } from '#core/sync.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { createOnce, loadPlan, loadReceipt, loadRequest, requirePlan } from '../sync-documents.ts';
 import { type Wave, writeFirstWave } from '../waves.ts';
+import { TransferEstimator } from './estimate-transfer.ts';
 import { planDestination } from './plan-destination.ts';
 import { loadManifest } from './stock.ts';
 
@@ -55,9 +56,10 @@ function secondsToDecide(plan: Plan, now: Date): number {
 async function makePlan(dependencies: PlanDependencies, request: SyncRequest): Promise<Plan> {
   const { store, signer, now } = dependencies;
   const source = await readSource(store, request);
+  const estimator = new TransferEstimator(store, source.receipt.snapshot);
   const destinations = [];
   for (const server of request.destinations) {
-    destinations.push(await planDestination({ store, request, source, server }));
+    destinations.push(await planDestination({ store, request, source, server, estimator }));
   }
   const createdAt = now();
   const { receipt } = source;
@@ -74,6 +76,7 @@ async function makePlan(dependencies: PlanDependencies, request: SyncRequest): P
       artifacts: receipt.summary.artifacts,
       bytes: receipt.summary.bytes,
       bytesUploaded: receipt.bytesUploaded,
+      ...(receipt.secondsUploading !== undefined && { secondsUploading: receipt.secondsUploading }),
       protected: receipt.summary.protected,
       leftOut: leftOut(receipt.summary),
       leftOutNotable: notableLeftOut(source),
@@ -100,18 +103,12 @@ async function readSource(store: Dependencies['store'], request: SyncRequest): P
   }
   const { snapshot } = receipt;
   if (snapshot === undefined) throw new SourceUnavailable(`the source ${source} answered without a snapshot`);
-  return { receipt: { ...receipt, snapshot }, manifest: await loadManifest(store, source, receipt) };
+  return { receipt: { ...receipt, snapshot }, manifest: await loadManifest(store, source, receipt.summary.manifest) };
 }
 
 /** A name that was left out is something a person should see; which of many matters little. */
 function notableLeftOut({ manifest, receipt }: PlanningSource): LeftOut[] {
-  const notable: LeftOut[] = [];
-  if (leftOut(receipt.summary) === 0) return notable;
-  // To its end: only then are the bytes known to be the source's.
-  for (const entry of entriesOf(manifest)) {
-    if (isLeftOut(entry) && notable.length < MOST_LEFT_OUT) notable.push(entry);
-  }
-  return notable;
+  return leftOut(receipt.summary) === 0 ? [] : findLeftOut(manifest, MOST_LEFT_OUT);
 }
 
 function leftOut({ links, special, unnameable, unrecognised }: ManifestSummary): number {

@@ -1,7 +1,7 @@
 import { InvalidDocument } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { decodePart, type Plan, type PlannedDestination } from '#core/plan.ts';
-import type { ApplyReceipt } from '#core/receipt.ts';
+import type { ApplyReceipt, FailureReceipt } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import { type DestinationVerdict, findReceiptFlaw } from '#core/verdict.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -68,8 +68,8 @@ async function judgeChanges(
   try {
     const receipt = await loadReceipt(store, server, order);
     if (receipt === undefined) return { ...known, ...(await judgeSilence(dependencies, server, order)) };
-    const answered = { ...known, receipt: keys.receipt(server, order) };
-    if (receipt.step !== 'apply') throw new InvalidDocument(answered.receipt, 'it answers something else');
+    if (receipt.step !== 'apply') throw new InvalidDocument(keys.receipt(server, order), 'it answers something else');
+    const answered = { ...known, ...fetchedBy(receipt), receipt: keys.receipt(server, order) };
     if (receipt.outcome !== 'SUCCEEDED') {
       return {
         ...answered,
@@ -105,10 +105,16 @@ async function judgeSuccess(
   if (stored === undefined) throw new InvalidDocument(`plan part ${planned.part}`, 'it is gone from the store');
   const flaw = findReceiptFlaw(receipt, plan, decodePart(stored.body, planned.part));
   if (flaw !== undefined) throw new InvalidDocument('receipt', flaw);
-  return { verdict: 'SUCCEEDED', bytesFetched: receipt.bytesFetched } as const;
+  return { verdict: 'SUCCEEDED' } as const;
+}
+
+/** A server that failed has fetched, too. */
+function fetchedBy({ bytesFetched = 0, secondsFetching }: ApplyReceipt | FailureReceipt) {
+  return { bytesFetched, ...(secondsFetching !== undefined && { secondsFetching }) };
 }
 
 function seen(planned: Extract<PlannedDestination, { readonly outcome: 'changes' | 'in-sync' }>) {
   const { server, counts, unrecognised } = planned;
-  return { server, changes: counts, protected: planned.protected, unrecognised, bytesFetched: 0 };
+  const estimate = planned.outcome === 'changes' && planned.estimate !== undefined && { estimate: planned.estimate };
+  return { server, changes: counts, protected: planned.protected, unrecognised, ...estimate, bytesFetched: 0 };
 }

@@ -1,7 +1,7 @@
-import prettyBytes from 'pretty-bytes';
 import type { Mail } from '#core/ports/notifier.ts';
 import { printable } from '#core/printable.ts';
 import { type DestinationVerdict, endedWell, type SyncVerdict } from '#core/verdict.ts';
+import { describeTransfer, haveFetched } from '../describe-transfer.ts';
 
 /** Longer lists are for `lockstep status`; those that ended badly come first. */
 const MOST_DESTINATIONS = 100;
@@ -25,8 +25,12 @@ export function verdictMail(verdict: SyncVerdict, to: readonly string[]): Mail {
   return { to, subject: `Lockstep: sync ${verdict.sync} ${verdict.verdict}`, text: lines.join('\n') };
 }
 
-function describeDestination({ server, verdict, reason, bytesFetched, detail }: DestinationVerdict): string {
+function describeDestination(destination: DestinationVerdict): string {
+  const { server, verdict, reason, detail } = destination;
+  const transfer = haveFetched([destination])
+    .map((one) => `  ${describeTransfer(one)}`)
+    .join('');
   const why = reason === undefined ? '' : ` (${printable(reason)})`;
   const more = detail === undefined ? '' : `: ${printable(detail.slice(0, LONGEST_DETAIL))}`;
-  return `  ${server.padEnd(30)} ${verdict}${why}  ${prettyBytes(bytesFetched)} fetched${more}`;
+  return `  ${server.padEnd(30)} ${verdict}${why}${transfer}${more}`;
 }

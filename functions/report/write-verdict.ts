@@ -167,6 +167,7 @@ function unknownSource(request: SyncRequest): SyncVerdict['source'] {
 }
 
 function sourceOf({ source }: Plan): SyncVerdict['source'] {
-  const { server, manifest, artifacts, bytes, bytesUploaded } = source;
-  return { server, manifest, artifacts, bytes, bytesUploaded };
+  const { server, manifest, artifacts, bytes, bytesUploaded, secondsUploading } = source;
+  const seconds = secondsUploading !== undefined && { secondsUploading };
+  return { server, manifest, artifacts, bytes, bytesUploaded, ...seconds };
 }

@@ -7,13 +7,15 @@ import { findDifferences } from '#core/differences.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { keys, type OrderStep, orderId, parseOrderId } from '#core/keys.ts';
-import { decodeManifest, type Manifest } from '#core/manifest.ts';
+import { createManifest, type Manifest } from '#core/manifest.ts';
+import { entriesOf } from '#core/manifest-lines.ts';
 import { ORDER_FORMAT, type Order } from '#core/order.ts';
 import { encodePart, type Operation, PART_FORMAT, type PartHeader } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { type Profile, profileSchema } from '#core/profile.ts';
 import {
   type ApplyReceipt,
+  enrolmentSchema,
   type FailureReceipt,
   type InventoryReceipt,
   type Receipt,
@@ -22,6 +24,7 @@ import {
 import { type ServerId, serverIdSchema } from '#core/server.ts';
 import { isSignedBy, sign } from '#core/signed.ts';
 import { createSyncId, type SyncMode } from '#core/sync.ts';
+import { loadManifest } from '#functions/plan/stock.ts';
 import { createKeySigner } from '#test/support/key-signer.ts';
 import { testFolder } from './test-folder.ts';
 
@@ -91,6 +94,13 @@ export class Control {
     return { stop, ended, events };
   }
 
+  /** An agent that has enrolled itself and runs elsewhere. */
+  async adopt(server: ServerId): Promise<void> {
+    const key = keys.enrolment(server);
+    const stored = await this.store.get(key);
+    this.#agentKeys.set(server, parseDocument(key, enrolmentSchema, stored?.body ?? new Uint8Array()).publicKey);
+  }
+
   /** Writes a signed order; `forge` bends it after or before the signature. */
   async order<S extends OrderStep>(server: ServerId, draft: Draft<S>, options: OrderOptions = {}): Promise<Order> {
     const sequence = (this.#sequences.get(server) ?? 0) + 1;
@@ -129,8 +139,8 @@ export class Control {
     const order = await this.order(server, { step: 'inventory', snapshot });
     const receipt = await this.receipt(order);
     if (receipt.outcome !== 'DONE') throw new Error(`inventory of ${server}: ${JSON.stringify(receipt)}`);
-    const stored = await this.store.get(keys.manifest(server, receipt.summary.manifest));
-    return { receipt, manifest: decodeManifest(stored?.body ?? new Uint8Array(), receipt.summary.manifest) };
+    const stored = await loadManifest(this.store, server, receipt.summary.manifest);
+    return { receipt, manifest: createManifest(receipt.summary.profile, [...entriesOf(stored)]) };
   }
 
   /** Both inventories, the differences, and the part that they make. */

@@ -14,6 +14,35 @@ import { writeTree } from '#test/support/trees.ts';
 import { Control, DESTINATION, SOURCE } from './control.ts';
 import { testFolder } from './test-folder.ts';
 
+/** Takes no manifest before there was a word about how far its agent is. */
+class HoldingStore extends MemoryStore {
+  override async create(...args: Parameters<MemoryStore['create']>): ReturnType<MemoryStore['create']> {
+    const [key] = args;
+    const progress = key.slice(0, key.indexOf('/manifests/') + 1);
+    while (progress !== '' && (await this.list(`${progress}progress/`).next()).done === true) await sleep(2);
+    return super.create(...args);
+  }
+}
+
+/** Writes down how each look for an order ended. */
+class ObservantStore extends MemoryStore {
+  readonly answers: ('read' | 'nothing new')[] = [];
+
+  override async get(...args: Parameters<MemoryStore['get']>): ReturnType<MemoryStore['get']> {
+    const [key] = args;
+    if (key === keys.currentOrder(SOURCE)) this.answers.push('read');
+    return super.get(...args);
+  }
+
+  override async getIfChanged(
+    ...args: Parameters<MemoryStore['getIfChanged']>
+  ): ReturnType<MemoryStore['getIfChanged']> {
+    const answer = await super.getIfChanged(...args);
+    if (answer === 'not-modified') this.answers.push('nothing new');
+    return answer;
+  }
+}
+
 /** Out of reach for a while, and again whenever it is told to. */
 class FlakyStore extends MemoryStore {
   failures = 0;
@@ -87,6 +116,32 @@ describe('an agent', () => {
     expect(await control.receipt(order)).toEqual(receipt);
   });
 
+  it('reads no order again after a restart, and the next one in any case', async () => {
+    const store = new ObservantStore();
+    const control = new Control(store);
+    const [root, signer, stateFolder] = [tree(), createKeySigner(), testFolder()];
+    const first = control.start(SOURCE, root, { signer, stateFolder });
+    await control.receipt(await control.order(SOURCE, { step: 'inventory', snapshot: false }));
+    await until(() => first.events.some(({ event }) => event === 'order-answered'));
+    await first.stop();
+    store.answers.length = 0;
+    control.start(SOURCE, root, { signer, stateFolder });
+    await until(() => store.answers.length > 1);
+    expect(store.answers).not.toContain('read');
+    const next = await control.order(SOURCE, { step: 'inventory', snapshot: false });
+    expect(await control.receipt(next)).toMatchObject({ outcome: 'DONE' });
+  });
+
+  it('reads the newest order again when it was stopped behind an earlier one', async () => {
+    const stateFolder = testFolder();
+    const state = await AgentState.open(stateFolder);
+    state.noteNewest({ sequence: 7, etag: 'seven' });
+    await state.advance(6);
+    expect((await AgentState.open(stateFolder)).settledEtag).toBe('');
+    await state.advance(7);
+    expect((await AgentState.open(stateFolder)).settledEtag).toBe('seven');
+  });
+
   it('sends an answer that a kill kept from being sent, and does not do the order again', async () => {
     const control = new Control();
     const [root, signer, stateFolder] = [tree(), createKeySigner(), testFolder()];
@@ -133,7 +188,7 @@ describe('an agent', () => {
   });
 
   it('says that it is there, and how far it is, signed', async () => {
-    const control = new Control();
+    const control = new Control(new HoldingStore());
     const signer = createKeySigner();
     control.start(SOURCE, tree(), { signer });
     const order = await control.order(SOURCE, { step: 'inventory', snapshot: false });
@@ -145,6 +200,21 @@ describe('an agent', () => {
       parseDocument('status', statusSchema, (await control.store.get(keys.status(SOURCE)))?.body ?? new Uint8Array());
     await until(async () => (await readStatus()).lastSequence === 1);
     expect((await readStatus()).manifest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('says at once that it has begun to apply, and nothing of an inventory that is soon over', async () => {
+    const control = new Control();
+    const seldom = { progressMilliseconds: 3_600_000 };
+    control.start(SOURCE, tree(), seldom);
+    const destination = testFolder();
+    writeTree(destination, { 'a.ini': 'old' });
+    control.start(DESTINATION, destination, seldom);
+    const order = await control.orderApply(await control.plan());
+    expect(await control.receipt(order)).toMatchObject({ outcome: 'SUCCEEDED' });
+    const words: string[] = [];
+    for (const server of [SOURCE, DESTINATION])
+      for await (const { key } of control.store.list(`servers/${server}/progress/`)) words.push(key);
+    expect(words).toEqual([keys.progress(DESTINATION, parseOrderId(order.order))]);
   });
 
   it('stops when it is told to, also in the middle of an order', async () => {

@@ -39,7 +39,7 @@ async function sync(): Promise<{ readonly up: number; readonly down: number }> {
   const receipt = await control.apply(planned);
   expect(receipt).toMatchObject({ outcome: 'SUCCEEDED' });
   for (const [path, state] of Object.entries(readTree(source))) expect(readTree(destination)[path]).toBe(state);
-  return { up: planned.source.receipt.bytesUploaded, down: 'bytesFetched' in receipt ? receipt.bytesFetched : 0 };
+  return { up: planned.source.receipt.bytesUploaded, down: receipt.bytesFetched ?? 0 };
 }
 
 function edited(content: Buffer, ...edits: readonly (readonly [number, string])[]): Buffer {

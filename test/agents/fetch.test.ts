@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
 import { encodeChunk } from '#agents/code-chunk.ts';
-import { type FetchRequest, fetchContents } from '#agents/fetch.ts';
+import { type FetchRequest, fetchContents, scratchBytes } from '#agents/fetch.ts';
 import type { FilePiece } from '#agents/file-piece.ts';
 import { createOnce } from '#agents/pack-writer.ts';
 import type { Chunk, Recipe } from '#core/chunk-index.ts';
@@ -112,6 +112,17 @@ describe('fetching', () => {
     const { fetched } = await fetch(recipe);
     expect(fetched).toBeLessThan((CHUNKS - 10) * CHUNK_BYTES + CHUNKS * 100);
     expect(readFileSync(join(folder, 'file')).equals(Buffer.concat(contents))).toBe(true);
+  });
+
+  it('needs space for bases that neither the content nor this server holds', async () => {
+    const old = pieces(3, 'old ');
+    const bases = await pack(old);
+    const contents = old.map((bytes) => Buffer.concat([bytes, Buffer.from('new')]));
+    const deltas = await pack(contents, bases, old);
+    const [kept = expect.unreachable()] = bases;
+    const recipe = recipeOf([...contents, old[0] ?? expect.unreachable()], [...deltas, kept]);
+    expect(scratchBytes([recipe], new Map())).toBe(2 * CHUNK_BYTES);
+    expect(scratchBytes([recipe], ownFile(old))).toBe(0);
   });
 
   it('takes from its own files what they hold, for the content as for decoding it', async () => {

@@ -32,7 +32,7 @@ export async function leaveHalfSwapped({
   makeWorkFolder(root, work);
   if (isStaged)
     for (const [number, operation] of operations.entries())
-      if (bringsContent(operation)) stageFile(work.fresh(number), planned, operation.path);
+      if (bringsContent(operation)) stageFile(work.fresh(number, operation.sha256), planned, operation.path);
   const journal = await writeJournal(work, {
     header: {
       order,

@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { DirectoryStore } from '#adapters/directory-store.ts';
+import { decodeStatColumns } from '#agents/stat-columns.ts';
 import { encodeDocument } from '#core/documents.ts';
 import { keys } from '#core/keys.ts';
 import { CONTROL_KEY_FORMAT } from '#core/receipt.ts';
@@ -73,6 +74,21 @@ describe('lockstep-agent', () => {
     expect(readTree(root)).toEqual(before);
   });
 
+  it('remembers what it has read where --state says so, and reads everything again for --full', async () => {
+    const root = testFolder();
+    writeTree(root, { 'a.ini': 'abc', 'b.lic': 'x' });
+    const state = join(testFolder(), 'new');
+    const scanned = async (...args: string[]) => {
+      const { stdout } = await agent('scan', '--root', root, '--state', state, '--json', ...args);
+      const { rehashedAt } = decodeStatColumns('index', readFileSync(join(state, 'stat-index')), realpathSync(root));
+      return { report: JSON.parse(stdout), rehashedAt };
+    };
+    const [first, second, full] = [await scanned(), await scanned(), await scanned('--full')];
+    expect(second).toEqual(first);
+    expect(full.report).toEqual(first.report);
+    expect(full.rehashedAt).toBeGreaterThan(first.rehashedAt);
+  });
+
   it.each([
     [[], 'Usage'],
     [['dance'], 'unknown command'],
@@ -81,13 +97,15 @@ describe('lockstep-agent', () => {
     [['scan', '--root', '.', '--profile', 'nonesuch'], 'nonesuch'],
     [['run', '--state', '/nowhere/at/all'], 'enroll'],
     [['run', '--poll', 'often'], '--poll'],
+    [['run', '--bandwidth', 'fast'], '--bandwidth: "fast" is not a rate; expected 2MB/s'],
+    [['bandwidth', '2MB/s', '--state', '/nowhere/at/all'], 'enroll'],
     [['enroll', '--server', 'Not A Server', '--store', 'file:///tmp/x', '--root', '.'], 'site/name'],
     [['enroll', '--server', 'a/b', '--store', 'ftp://x', '--root', '/usr/share'], 'ftp://x'],
   ])('ends with 2 and one clear message on %j', async (args, message) => {
     const { code, stderr } = await agent(...args);
     expect(code).toBe(2);
     expect(stderr).toContain(message);
-    expect(stderr).not.toMatch(/^ +at /m);
+    expect(stderr).not.toMatch(/^ +at \S+ \(|^ +at file:/m);
   });
 
   it('refuses to keep its state or the store in the root', async () => {
@@ -152,6 +170,15 @@ describe('lockstep-agent', () => {
     );
     expect(stderr).not.toContain('PRIVATE');
     expect(Object.keys(readTree(root))).toEqual(['a.ini', 'x.lic']);
+  });
+
+  it('shows the limit of its traffic as it was set, and refuses to run with one that is damaged', async () => {
+    const { state } = await enrolled();
+    expect(await agent('bandwidth', '500kB/s', '--state', state)).toMatchObject({ code: 0 });
+    expect((await agent('bandwidth', '--state', state)).stdout).toBe('bandwidth: 500kB/s\n');
+    writeFileSync(join(state, 'bandwidth'), '500');
+    const damaged = await agent('run', '--state', state);
+    expect(damaged).toMatchObject({ code: 2, stderr: expect.stringContaining(join(state, 'bandwidth')) });
   });
 
   it('refuses a damaged agent.json with its place', async () => {

@@ -223,7 +223,7 @@ describe('an agent that was killed while it staged', () => {
     await plan(scene);
     const work: WorkFolder = workFolderOf(scene.destination, { order: 'long-gone' });
     mkdirSync(join(work.path, 'new'), { recursive: true });
-    writeFileSync(work.fresh(0), 'rubbish');
+    writeFileSync(join(work.path, 'new/0'), 'rubbish');
     const before = Object.keys(readTree(scene.destination)).filter((path) => !path.startsWith('.lockstep'));
     const agent = scene.control.start(DESTINATION, scene.destination, scene.agent);
     while (existsSync(work.path)) await new Promise((resolve) => setTimeout(resolve, 2));

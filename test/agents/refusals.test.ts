@@ -172,7 +172,7 @@ describe('an agent refuses, with a receipt and without a write,', () => {
     expect(receipt).toMatchObject({
       outcome: 'REFUSED',
       reason: 'UNREADABLE',
-      detail: expect.stringMatching(/packs\/.* is damaged: chunk .* remove it and snapshots\//),
+      detail: expect.stringMatching(/packs\/.* is damaged: chunk .* remove packs\/.* and snapshots\//),
     });
   });
 

@@ -1,9 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { STAMP_FIELDS, writeStamp } from '#agents/file-stats.ts';
 import { type HashedFile, hashFiles } from '#agents/hash-files.ts';
 import { readUnchanged } from '#agents/read-file.ts';
 import { scan } from '#agents/scan.ts';
@@ -181,6 +189,21 @@ describe('a scan', () => {
     expect(readTree(root)).toEqual(before);
   });
 
+  it('finds all of a folder that is too large for one look', async () => {
+    const names = Array.from({ length: 3000 }, (_, index) => `f${index}.ini`);
+    const root = tree(Object.fromEntries(names.map((name) => [`flat/${name}`, name])));
+    const { entries } = await scanned(root);
+    expect(entries.map((entry) => 'sha256' in entry && entry.sha256)).toEqual(names.toSorted().map(sha256));
+  });
+
+  it('finds its way into folders of folders', async () => {
+    const deep = Array.from({ length: 60 }, (_, index) => `d${index}`).join('/');
+    const wide = Array.from({ length: 400 }, (_, index) => `wide/w${index}/a.ini`);
+    const paths = [`${deep}/a.ini`, 'd0.ini', 'd0-1/a.ini', ...wide];
+    const { entries } = await scanned(tree(Object.fromEntries(paths.map((path) => [path, path]))));
+    expect(entries.map(({ path }) => path)).toEqual(paths.toSorted());
+  });
+
   it('counts up to the whole', async () => {
     const root = tree({ 'a.ini': 'aaa', 'b.lic': 'bb' });
     const seen: unknown[] = [];
@@ -218,24 +241,22 @@ describe('a scan', () => {
   });
 });
 
-describe('hashing a file that was found before', () => {
-  function hashed(root: string, stamps: BigInt64Array): HashedFile[] {
-    const step = hashFiles({ root, paths: ['a.ini'], stamps }).next();
+describe('hashing a file', () => {
+  function hashed(root: string): HashedFile[] {
+    const step = hashFiles({ root, paths: ['a.ini'] }).next();
     return step.done === true ? step.value : [];
   }
 
-  it('is of that file, or says which one it is of', () => {
+  it('says what it looked like with this content', () => {
     const root = tree({ 'a.ini': 'a' });
     const path = join(root, 'a.ini');
-    const stamps = new BigInt64Array(STAMP_FIELDS);
-    writeStamp(stamps, 0, lstatSync(path, { bigint: true }));
-    expect(hashed(root, stamps)).toEqual([sha256('a')]);
-    writeFileSync(path, 'b');
-    const { mtimeNs } = lstatSync(path, { bigint: true });
-    const changed = { kind: 'hashed', sha256: sha256('b'), stats: expect.objectContaining({ mtimeNs, size: 1n }) };
-    expect(hashed(root, stamps)).toEqual([changed]);
-    execFileSync('rm', [path]);
-    expect(hashed(root, stamps)).toEqual([{ kind: 'gone' }]);
+    const { ctimeNs, mtimeNs } = lstatSync(path, { bigint: true });
+    const stats = expect.objectContaining({ ctimeNs, mtimeNs, size: 1n });
+    expect(hashed(root)).toEqual([{ kind: 'hashed', sha256: sha256('a'), stats }]);
+    rmSync(path);
+    expect(hashed(root)).toEqual([{ kind: 'gone' }]);
+    symlinkSync('/etc/hostname', path);
+    expect(hashed(root)).toEqual([{ kind: 'gone' }]);
   });
 });
 

@@ -23,16 +23,17 @@ describe('a store that counts', () => {
     const report = meter.report();
     expect(report).toMatchObject({
       requests: 4,
+      puts: 1,
       bodiesUp: 10,
       bodiesDown: 14,
       up: write + 3 * read + 10,
       down: 4 * answer + 14,
     });
     expect(report.methods).toEqual({
-      create: { requests: 1, up: write + 10, down: answer, bodiesUp: 10, bodiesDown: 0 },
-      get: { requests: 1, up: read, down: answer + 10, bodiesUp: 0, bodiesDown: 10 },
-      getRange: { requests: 1, up: read, down: answer + 4, bodiesUp: 0, bodiesDown: 4 },
-      head: { requests: 1, up: read, down: answer, bodiesUp: 0, bodiesDown: 0 },
+      create: { requests: 1, puts: 1, up: write + 10, down: answer, bodiesUp: 10, bodiesDown: 0 },
+      get: { requests: 1, puts: 0, up: read, down: answer + 10, bodiesUp: 0, bodiesDown: 10 },
+      getRange: { requests: 1, puts: 0, up: read, down: answer + 4, bodiesUp: 0, bodiesDown: 4 },
+      head: { requests: 1, puts: 0, up: read, down: answer, bodiesUp: 0, bodiesDown: 0 },
     });
   });
 

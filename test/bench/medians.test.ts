@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { median, summarise } from '#bench/medians.ts';
-import { ratioOf } from '#bench/ratios.ts';
+import { measured, ratioOf } from '#bench/ratios.ts';
 
 describe('the median', () => {
   it.each([
@@ -23,6 +23,33 @@ describe('a summary', () => {
     ];
     expect(summarise(runs)).toEqual({ wall: 2, memory: 20, wire: { up: 6, link: 9 }, runs });
   });
+
+  it('has the median of every process', () => {
+    const run = (memory: number) => {
+      const usage = { memory, cpu: memory / 10 };
+      return { wall: 1, processes: { source: usage, destination: usage, controller: usage } };
+    };
+    const usage = { memory: 20, cpu: 2 };
+    const processes = { source: usage, destination: usage, controller: usage };
+    expect(summarise([run(30), run(10), run(20)])).toMatchObject({ processes });
+  });
+});
+
+describe('what is measured', () => {
+  it('of two agents is the one that holds more', () => {
+    const usage = (memory: number) => ({ memory, cpu: 1 });
+    const processes = { source: usage(10), destination: usage(30), controller: usage(90) };
+    expect(measured({ wall: 1, processes }, 'agent memory')).toBe(30);
+    expect(measured({ wall: 1 }, 'agent memory')).toBeUndefined();
+  });
+
+  it.each([
+    [81, 310e6, 4],
+    [3, 310e6, 0],
+    [6, 1000, 6],
+  ])('of %d uploads with %d bytes are those beyond one for 4 MB', (uploads, uploaded, over) => {
+    expect(measured({ wall: 1, wire: { up: 1, uploads, uploaded } }, 'uploads over')).toBe(over);
+  });
 });
 
 describe('a ratio', () => {
@@ -36,6 +63,15 @@ describe('a ratio', () => {
     const ours = [{ wall: 1, wire: { up: 30, down: 60 } }];
     const theirs = [{ wall: 1, wire: { up: 90, down: 10, link: 100 } }];
     expect(ratioOf(ours, theirs, 'bytes')).toBe(0.6);
+  });
+
+  it('compares what comes down with a whole line of theirs', () => {
+    const ours = [{ wall: 1, wire: { up: 500, down: 60 } }];
+    expect(ratioOf(ours, [{ wall: 1, wire: { up: 90, down: 10, link: 100 } }], 'bytes down')).toBe(0.6);
+  });
+
+  it('takes the pairs that there are: a peer may have run less often', () => {
+    expect(ratioOf([{ wall: 2 }, { wall: 9 }], [{ wall: 1 }], 'wall')).toBe(2);
   });
 
   it('is not known when a side does not know the number', () => {

@@ -10,7 +10,7 @@ it('brings a tree back to what it was and does not touch what is the same', asyn
   const folder = await temporaryFolder();
   const [tree, model] = [join(folder, 'tree'), join(folder, 'model')];
   writeTree(model, { 'a/same': 'same', 'a/changed': 'before', 'b/removed': 'was here', kind: 'a file' });
-  await resetTree(tree, model, signal);
+  await resetTree({ folder: tree, wanted: model }, signal);
   expect(readTree(tree)).toEqual(readTree(model));
 
   const { ino } = statSync(join(tree, 'a/same'));
@@ -18,7 +18,15 @@ it('brings a tree back to what it was and does not touch what is the same', asyn
   utimesSync(join(tree, 'a/changed'), 1, 1);
   for (const path of ['b', 'kind']) rmSync(join(tree, path), { recursive: true });
   writeTree(tree, { 'added/deep': 'new', 'kind/now a folder': '' });
-  await resetTree(tree, model, signal);
+  await resetTree({ folder: tree, wanted: model }, signal);
   expect(readTree(tree)).toEqual(readTree(model));
   expect(statSync(join(tree, 'a/same')).ino).toBe(ino);
+});
+
+it('shares files with the model where nobody changes one in place', async () => {
+  const folder = await temporaryFolder();
+  const [tree, model] = [join(folder, 'tree'), join(folder, 'model')];
+  writeTree(model, { 'a/b': 'shared' });
+  await resetTree({ folder: tree, wanted: model, byLink: true }, new AbortController().signal);
+  expect(statSync(join(tree, 'a/b')).ino).toBe(statSync(join(model, 'a/b')).ino);
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Case } from '#bench/cases.ts';
 import type { Contender } from '#bench/contender.ts';
-import { type CaseResult, runCase } from '#bench/run-case.ts';
+import { type CaseResult, effortOf, runCase } from '#bench/run-case.ts';
 import { showResults } from '#bench/show.ts';
+import { TrafficMeter } from '#bench/traffic-meter.ts';
 import type { Workspace } from '#bench/workspace.ts';
 import { replaceBetweenMarks } from '#bench/write-docs.ts';
 
@@ -21,7 +22,10 @@ function contender(name: string, walls: readonly number[], events: string[]): Co
   };
 }
 
-async function runFake(installed: readonly string[]): Promise<{ result: CaseResult; events: string[] }> {
+async function runFake(
+  installed: readonly string[],
+  more: Partial<Case> = {},
+): Promise<{ result: CaseResult; events: string[] }> {
   const events: string[] = [];
   const wanted: Case = {
     name: 'fake',
@@ -30,11 +34,24 @@ async function runFake(installed: readonly string[]): Promise<{ result: CaseResu
       { measure: 'requests', atMost: 5 },
     ],
     ours: () => contender('ours', [1, 2, 9], events),
-    peers: { rsync: () => contender('rsync', [4, 5, 6], events), casync: () => contender('casync', [1, 1, 1], events) },
+    peers: { rsync: () => contender('rsync', [4, 5, 6], events), casync: () => contender('casync', [1], events) },
+    trees: [],
+    effort: { prepare: 10, run: 1 },
+    ...more,
   };
   const workspace = { settle: async () => undefined } as Workspace;
-  const options = { workspace, runs: 3, isInstalled: (peer: string) => installed.includes(peer), say: () => undefined };
-  return { result: await runCase(wanted, options), events };
+  let advanced = 0;
+  const result = await runCase(wanted, {
+    workspace,
+    runs: 3,
+    isInstalled: (peer) => installed.includes(peer),
+    say: () => undefined,
+    advance: (effort) => {
+      advanced += effort;
+    },
+  });
+  expect(advanced).toBeCloseTo(effortOf(wanted, 3));
+  return { result, events };
 }
 
 describe('a case', () => {
@@ -43,6 +60,20 @@ describe('a case', () => {
     const turn = ['ours reset', 'ours ran', 'rsync reset', 'rsync ran'];
     const ends = ['ours disposed', 'rsync disposed'];
     expect(events).toEqual(['ours prepared', 'rsync prepared', ...turn, ...turn, ...turn, ...ends]);
+  });
+
+  it('lets a peer that no goal is about run once', async () => {
+    const { events, result } = await runFake(['rsync', 'casync']);
+    expect(events.filter((event) => event.endsWith(' ran')).join(', ')).toBe(
+      'ours ran, rsync ran, casync ran, ours ran, rsync ran, ours ran, rsync ran',
+    );
+    expect(result.ratios).toContainEqual({ measure: 'wall', against: 'casync', ratio: 1 });
+  });
+
+  it('is run once where each run would come to the same', async () => {
+    const { events, result } = await runFake(['rsync'], { once: true });
+    expect(events.filter((event) => event.endsWith(' ran'))).toEqual(['ours ran', 'rsync ran']);
+    expect(result.ours.runs).toHaveLength(1);
   });
 
   it('says medians, the paired ratio, and which goals were reached', async () => {
@@ -54,7 +85,7 @@ describe('a case', () => {
       ratio: 0.4,
       goals: [{ reached: 0.4 }, { reached: 7 }],
     });
-    expect(result.ratios).toContainEqual({ measure: 'wall', against: 'casync', ratio: 2 });
+    expect(result.ratios).toContainEqual({ measure: 'wall', against: 'rsync', ratio: 0.4 });
   });
 
   it('has no ratio when the peer is not installed', async () => {
@@ -68,15 +99,59 @@ describe('the tables', () => {
     const { result } = await runFake(['rsync']);
     expect(showResults([result])).toBe(
       [
-        '| case | program      |   wall | work | cpu | peak memory |    up |   down | one link | requests |',
-        '| ---- | ------------ | -----: | ---: | --: | ----------: | ----: | -----: | -------: | -------: |',
-        '| fake | **lockstep** | 2.00 s |      |     |     2.00 MB | 500 B | 1.5 kB |          |        7 |',
-        '|      | rsync        | 5.00 s |      |     |     2.00 MB | 500 B | 1.5 kB |          |        7 |',
+        '| case | program      |   wall | work | cpu | peak memory |    up |   down | bodies | one link | requests |',
+        '| ---- | ------------ | -----: | ---: | --: | ----------: | ----: | -----: | -----: | -------: | -------: |',
+        '| fake | **lockstep** | 2.00 s |      |     |     2.00 MB | 500 B | 1.5 kB |        |          |        7 |',
+        '|      | rsync        | 5.00 s |      |     |     2.00 MB | 500 B | 1.5 kB |        |          |        7 |',
         '',
         '| case | measure  |     at most | measured | reached |',
         '| ---- | -------- | ----------: | -------: | ------: |',
         '| fake | wall     | 0.5 x rsync |  0.400 x |     yes |',
         '|      | requests |           5 |        7 |  **no** |',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('show the averages that were tried, and which one is ours', async () => {
+    const { result } = await runFake([], { goals: [] });
+    const tried = { files: 'large', average: 65_536, chosen: true, chunks: 42, cpu: 1.5 } as const;
+    const stored = { base: 600e6, nextWithoutDeltas: 19e6, next: 3e6, baseIndex: 400e3, nextIndex: 200e3 };
+    const shown = showResults([{ ...result, ours: { ...result.ours, sweep: [{ ...tried, ...stored }] } }]);
+    expect(shown.split('\n').slice(4).join('\n')).toBe(
+      [
+        '| files  | average       |   base | next, no deltas |    next | chunks | base index | next index | next in all |    cpu |',
+        '| ------ | ------------- | -----: | --------------: | ------: | -----: | ---------: | ---------: | ----------: | -----: |',
+        '| beyond | 64 KiB (ours) | 600 MB |        19.00 MB | 3.00 MB |     42 |   400.0 kB |   200.0 kB |     3.20 MB | 1.50 s |',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('show requests by what they are about, and every process', async () => {
+    const { result } = await runFake([], { goals: [] });
+    const report = (key: string, times: number) => {
+      const meter = new TrafficMeter();
+      const call = { key, bodyUp: 10, bodyDown: 0, foundNothingNew: false };
+      for (let time = 0; time < times; time++) meter.add({ ...call, method: 'create' });
+      meter.add({ ...call, method: 'head' });
+      return meter.report();
+    };
+    const parties = { source: report('packs/aa/1', 2), destination: report('snapshots/1', 1), control: report('x', 1) };
+    const usage = { memory: 150e6, cpu: 2 };
+    const processes = { source: usage, destination: usage, controller: usage };
+    const shown = showResults([{ ...result, ours: { ...result.ours, processes, wire: { up: 1, parties } } }]);
+    expect(shown.split('\n').slice(4).join('\n')).toBe(
+      [
+        '| case | requests | PUTs | packs | snapshots |',
+        '| ---- | -------- | ---: | ----: | --------: |',
+        '| fake | 5        |    3 |     3 |         2 |',
+        '',
+        '| case | process     | peak memory |    cpu |',
+        '| ---- | ----------- | ----------: | -----: |',
+        '| fake | source      |      150 MB | 2.00 s |',
+        '|      | destination |      150 MB | 2.00 s |',
+        '|      | controller  |      150 MB | 2.00 s |',
         '',
       ].join('\n'),
     );

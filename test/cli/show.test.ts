@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { describePlan, showDifferences } from '#cli/show/differences.ts';
 import { folderLabels, serverLabels } from '#cli/show/labels.ts';
+import { showSyncs } from '#cli/show/syncs.ts';
 import { enumerate, plainPaint } from '#cli/show/text.ts';
 import { showVerdict } from '#cli/show/verdict.ts';
-import { type Plan, shortCode } from '#core/plan.ts';
+import { type Plan, type PlannedDestination, shortCode } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
+import { SYNC_FORMAT, type SyncRequest } from '#core/sync.ts';
 import type { DestinationVerdict, SyncVerdict } from '#core/verdict.ts';
-import { DESTINATION, digest, plannedChanges, SOURCE, SYNC, samplePlan, server } from '#test/core/samples.ts';
+import { DESTINATION, digest, POLICY, plannedChanges, SOURCE, SYNC, samplePlan, server } from '#test/core/samples.ts';
 
 const HOSTILE = 'a\u001b[2J\u0007\r\n\u009b31m\u202egpj.exe\u2028b';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what must never reach a terminal
@@ -71,6 +73,70 @@ test('shows differences by class, the notable by name, and what is left alone', 
   expect(text).toContain("the source's files overwrite the corresponding files at the destination; nothing is merged");
 });
 
+test('says before the question what will travel to each destination and how long that takes, as far as it is known', () => {
+  const changes = plannedChanges(DESTINATION, digest('part'));
+  const shown = (estimate: typeof changes.estimate) =>
+    showDifferences(planWith([estimate === undefined ? changes : { ...changes, estimate }]), serverLabels, plainPaint);
+  expect(shown({ bytes: 6_800_000, seconds: 62 })).toContain('to be transferred  about 6.8 MB, 1 min 2 s');
+  expect(shown({ bytes: 0, seconds: 0.2 })).toContain('about 0 B, under 1 s');
+  expect(shown({ bytes: 6_800_000 })).toContain('about 6.8 MB; time unknown: no transfer measured yet');
+  expect(shown({ bytes: 6_800_000, seconds: 62, atMost: true })).toContain('at most 6.8 MB, 1 min 2 s');
+  expect(shown(undefined)).toContain('size unknown');
+});
+
+test('sums up what travels to all destinations, and names the time of the slowest', () => {
+  const [one, two] = ['north/a', 'north/b'].map((id, index) => ({
+    ...plannedChanges(id, digest(id)),
+    estimate: { bytes: 1_000_000, seconds: 10 + index },
+  })) as [PlannedDestination, PlannedDestination];
+  const shown = (...all: PlannedDestination[]) => showDifferences(planWith(all), serverLabels, plainPaint);
+  expect(shown(one, two)).toContain('in all  about 2 MB, 11 s for the slowest');
+  expect(shown(one, { ...two, estimate: { bytes: 1 } } as PlannedDestination)).toContain(
+    'in all  about 1 MB; time unknown',
+  );
+  expect(shown(one)).not.toContain('in all');
+  expect(shown(one, plannedChanges('north/c', digest('c')))).not.toContain('in all');
+});
+
+test('says what the source has uploaded, and how long that took', () => {
+  const { source } = samplePlan();
+  const plan = samplePlan({ source: { ...source, bytesUploaded: 2_000_000, secondsUploading: 4 } });
+  expect(showDifferences(plan, serverLabels, plainPaint)).toContain('uploaded  2 MB, 4 s');
+});
+
+test('shows the estimate beside what really happened, of those that have begun', () => {
+  const estimate = { bytes: 6_800_000, seconds: 60 };
+  const took = { ...SUCCEEDED, estimate, bytesFetched: 6_900_000, secondsFetching: 55 };
+  const failed = { ...SUCCEEDED, verdict: 'ROLLED_BACK' as const, estimate };
+  const { secondsFetching: _, ...unknown } = { ...failed, server: server('north/b') };
+  const waiting = {
+    ...SUCCEEDED,
+    verdict: 'NOT_ATTEMPTED' as const,
+    server: server('north/c'),
+    receipt: null,
+    estimate,
+  };
+  const text = showVerdict(verdictWith([took, unknown, waiting]), serverLabels, plainPaint);
+  expect(text).toContain(`${DESTINATION}: estimated 6.8 MB, 1 min 0 s; took 6.9 MB, 55 s`);
+  expect(text).toContain('north/b: estimated 6.8 MB, 1 min 0 s; what it took is not known');
+  expect(text).not.toContain('north/c: estimated');
+});
+
+test('the history sums up the bytes of a sync, and names the time of the slowest', () => {
+  const [one, two] = [70, 50].map((seconds) => ({
+    ...SUCCEEDED,
+    estimate: { bytes: 1_000_000, seconds },
+    bytesFetched: 2_000_000,
+    secondsFetching: seconds + 10,
+  })) as [DestinationVerdict, DestinationVerdict];
+  const shown = (destinations: DestinationVerdict[]) =>
+    showSyncs([{ request: REQUEST, verdict: verdictWith(destinations) }], plainPaint);
+  expect(shown([one, two])).toContain('estimated 2 MB, 1 min 10 s; took 4 MB, 1 min 20 s');
+  const { estimate: _, ...unplanned } = two;
+  expect(shown([one, unplanned])).toContain('│ took 4 MB, 1 min 20 s');
+  expect(shown([{ ...SUCCEEDED, verdict: 'IN_SYNC' }])).not.toContain('took');
+});
+
 test('says for each destination how it stands when it will not be written', () => {
   const none = { create: 0, update: 0, remove: 0, keep: 7 };
   const text = showDifferences(
@@ -107,6 +173,20 @@ function planWith(destinations: Plan['destinations']): Plan {
   return samplePlan({ destinations });
 }
 
+const REQUEST: SyncRequest = {
+  format: SYNC_FORMAT,
+  sync: SYNC,
+  requestedBy: 'requester',
+  requestedAt: '2026-01-02T03:04:05Z',
+  source: SOURCE,
+  destinations: [DESTINATION],
+  policy: POLICY,
+  waveSize: 1,
+  errorBudget: 0,
+  timeouts: { offlineSeconds: 1, inventorySeconds: 1, applySeconds: 1, approvalSeconds: 1 },
+  notify: [],
+};
+
 const SUCCEEDED: DestinationVerdict = {
   server: DESTINATION,
   verdict: 'SUCCEEDED',
@@ -114,6 +194,7 @@ const SUCCEEDED: DestinationVerdict = {
   protected: 0,
   unrecognised: 0,
   bytesFetched: 3,
+  secondsFetching: 2,
   receipt: 'receipt',
 };
 

@@ -28,6 +28,28 @@ describe('the differences of two trees', () => {
     );
   });
 
+  test.each([0, 1, 3, 300])('are the same both ways among thousands of files, %i of them other', (others) => {
+    const numbered = (isOther: (number: number) => boolean, more: string[]) => {
+      const files = Array.from({ length: 9000 }, (_, number) => [
+        `${number % 7}/${number % 1000 === 0 ? 'Größe' : 'setting'} ${number}.cfg`,
+        isOther(number) ? 'other' : 'same',
+      ]);
+      return manifestOf(Object.fromEntries([...files, ...more.map((path) => [path, 'more'])]));
+    };
+    const plain = numbered(() => false, ['g.lic', 'a/b.cfg', 'con-fig/common.cfg']);
+    const other = numbered((number) => number < others * 20 && number % 20 === 0, ['g.lic', 'con-fig/common.cfg']);
+    for (const [source, destination] of [
+      [plain, other],
+      [other, plain],
+    ] as const) {
+      expect(findStoredDifferences(stored(source), stored(destination), { mode: 'mirror' })).toEqual({
+        differences: findDifferences(source.entries, destination.entries, { mode: 'mirror' }),
+        source: source.summary,
+        destination: destination.summary,
+      });
+    }
+  });
+
   test('applied in mirror mode, give the destination the very artifacts of the source', () => {
     fc.assert(
       fc.property(treeArbitrary, treeArbitrary, (ours, theirs) => {
@@ -205,7 +227,7 @@ function applyOperations(before: Tree, operations: readonly Operation[]): Tree {
 }
 
 function stored(manifest: Manifest): StoredManifest {
-  return { what: 'manifest', digest: manifest.summary.manifest, bytes: encodeManifest(manifest) };
+  return { what: 'manifest', digest: manifest.summary.manifest, layers: [encodeManifest(manifest)] };
 }
 
 function artifactsOf({ entries }: Manifest): Tree {

@@ -145,7 +145,7 @@ describe('a manifest from the store is refused', () => {
 
 /** What of it there is to see when it is read without being held. */
 function readLines(bytes: Uint8Array, expected: Sha256): readonly unknown[] {
-  return [...entriesOf({ what: 'manifest', digest: expected, bytes })];
+  return [...entriesOf({ what: 'manifest', digest: expected, layers: [bytes] })];
 }
 
 function edit(what: string | RegExp, replacement: string): (lines: readonly string[]) => readonly string[] {

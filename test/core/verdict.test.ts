@@ -103,6 +103,7 @@ describe('a receipt that says SUCCEEDED', () => {
     after: { ...states, state: PART_HEADER.stateAfter },
     changes: { create: 1, update: 0, remove: 0, keep: 0 },
     bytesFetched: 3,
+    secondsFetching: 0.5,
   };
 
   test('proves it when plan, part, both states and the protected files agree', () => {

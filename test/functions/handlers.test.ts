@@ -122,6 +122,16 @@ describe('the Lambda handlers', () => {
     ]);
   });
 
+  it('sweep the store on a schedule, as the schedule says', async () => {
+    const prune = await handlerOf('prune');
+    const nothing = { objects: 0, bytes: 0 };
+    expect(await prune({ keep: 5, graceDays: 1 }, {})).toMatchObject({
+      dryRun: false,
+      counts: { pack: { kept: nothing } },
+    });
+    await expect(prune({ keep: 0 }, {})).rejects.toThrow(/prune event is not valid/);
+  });
+
   it('need their environment when they are called, not when they are loaded, and name what is missing', async () => {
     vi.stubEnv('LOCKSTEP_STORE', undefined);
     const plan = await handlerOf('plan');

@@ -89,6 +89,20 @@ describe('the mail that asks for an approval', () => {
   });
 });
 
+describe('the mails about a transfer', () => {
+  it('say before what each destination will fetch, and afterwards what it has fetched', () => {
+    const estimate = { bytes: 6_800_000, seconds: 62 };
+    const planned = { ...withChanges(1), estimate } as PlannedDestination;
+    expect(approvalMail(planOf([planned]), []).text).toContain('to be transferred: about 6.8 MB, 1 min 2 s');
+    const { text: both } = approvalMail(planOf([planned, { ...planned, server: serverAt(2) }]), []);
+    expect(both).toContain('To be transferred in all: about 13.6 MB, 1 min 2 s for the slowest');
+    const took = { bytesFetched: 6_900_000, secondsFetching: 55, receipt: 'receipt', verdict: 'SUCCEEDED' as const };
+    const { text } = verdictMail(verdictOf([{ ...notAttempted(serverAt(1)), ...took, estimate }]), []);
+    expect(text).toMatch(/plant-a\/tm1 +SUCCEEDED {2}estimated 6.8 MB, 1 min 2 s; took 6.9 MB, 55 s/);
+    expect(verdictMail(verdictOf([notAttempted(serverAt(1))]), []).text).not.toContain('took');
+  });
+});
+
 describe('the mail about a verdict', () => {
   it('shows what agents wrote without letting it write lines of the mail', () => {
     const bad = { ...notAttempted(serverAt(1)), verdict: 'FAILED', reason: HOSTILE.slice(0, 30), detail: HOSTILE };

@@ -129,6 +129,7 @@ export class FakeAgent {
       after: states(after),
       changes: { create: part.operations.length, update: 0, remove: 0, keep: 0 },
       bytesFetched: 5,
+      secondsFetching: 0.5,
     };
   }
 }

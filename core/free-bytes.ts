@@ -6,9 +6,3 @@ export function freeBytes(bytes: Uint8Array): void {
   // Node cuts small buffers from one slab of this size, which others still use.
   if (bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength > Buffer.poolSize) bytes.buffer.transfer(0);
 }
-
-/** Whether the bytes are all that is in their memory, so that this can be moved to another thread. */
-export function ownsMemory(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = bytes;
-  return buffer instanceof ArrayBuffer && byteLength === buffer.byteLength && byteLength > Buffer.poolSize;
-}

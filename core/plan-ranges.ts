@@ -1,5 +1,5 @@
-import type { Chunk } from '#core/chunk-index.ts';
-import type { Sha256 } from '#core/digest.ts';
+import type { Chunk } from './chunk-index.ts';
+import type { Sha256 } from './digest.ts';
 
 /** A piece of a pack, to be fetched with one call. */
 export interface Range<T> {
@@ -45,6 +45,9 @@ function byPack<T extends { readonly chunk: Chunk }>(wanted: Iterable<T>): Map<S
   }
   return packs;
 }
+
+/** Of what is fetched with one call where no rate is set. */
+export const LONGEST_RANGE = 2 * 1024 * 1024;
 
 /** Fetching a gap costs less than another call. */
 const GAP_BYTES = 32 * 1024;
