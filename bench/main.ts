@@ -58,13 +58,10 @@ function describeProgram(): Command {
     .option('--write-docs', 'put the tables into docs/performance.md')
     .exitOverride()
     .showHelpAfterError('(--help shows how it is used)')
-    .action((options: BenchOptions, command: Command) => bench(options, command));
+    .action((options: BenchOptions) => bench(options));
 }
 
-async function bench(options: BenchOptions, command: Command): Promise<void> {
-  if (options.writeDocs === true && options.case.length > 0) {
-    command.error('error: --write-docs is for all cases: leave out --case');
-  }
+async function bench(options: BenchOptions): Promise<void> {
   const peers = await findPeers(stopping.signal);
   for (const program of peers.missing) say(`${program} is not installed: its columns stay empty`);
   const wanted = wantedCases(options);
@@ -140,12 +137,17 @@ function aboutRun(
   return { at: new Date().toISOString(), scale, runs, machine, versions, missing, skipped };
 }
 
-function describeRun({ at, machine, missing, runs, scale, skipped, versions }: ReturnType<typeof aboutRun>): string {
+type Finished = ReturnType<typeof aboutRun> & { readonly cases: readonly CaseResult[] };
+
+function describeRun({ at, cases, machine, missing, runs, scale, skipped, versions }: Finished): string {
+  const measured = new Set(cases.map(({ name }) => name));
+  const others = CASES.map(({ name }) => name).filter((name) => !measured.has(name) && skipped[name] === undefined);
   const lines = [
     `${at.slice(0, 10)}, scale ${scale}, medians of ${runs}; ${machine.processor}, ${bytes(machine.memory)} of memory,`,
     `${machine.platform}, Node ${machine.node.slice(1)}; ${Object.values(versions).join('; ')}.`,
     ...(missing.length > 0 ? [`Not installed: ${missing.join(', ')}.`] : []),
     ...Object.entries(skipped).map(([name, reason]) => `Left out: ${name}, for ${reason}.`),
+    ...(others.length > 0 ? [`**Not measured in this run**: ${others.join(', ')}.`] : []),
   ];
   return `${lines.join('\n')}\n`;
 }
