@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, rename, unlink } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { type FileHandle, link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { hasCode, retryWhileInUse } from './file-errors.ts';
 
 interface DurableFileOptions {
@@ -28,6 +28,18 @@ export async function createFileDurably(
   const created = await withStagedFile({ path: besides(path), bytes, ...options }, (staged) => linkOnce(staged, path));
   await syncFolder(dirname(path));
   return created;
+}
+
+/**
+ * Removes what killed processes have left of durable writes below the folder: of files that nobody else writes now, by
+ * their names. It is only litter: what cannot be removed stays.
+ */
+export async function removeUnfinished(folder: string, isOurs: (name: string) => boolean): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  for (const { name, parentPath } of entries) {
+    const [, path] = UNFINISHED.exec(name) ?? [];
+    if (path !== undefined && isOurs(path)) await unlink(join(parentPath, name)).catch(() => {});
+  }
 }
 
 interface StagedFile extends DurableFileOptions {
@@ -88,3 +100,5 @@ async function writeNewFile({ path, bytes, mode, finish }: StagedFile): Promise<
 function besides(path: string): string {
   return `${path}.${randomUUID()}.tmp`;
 }
+
+const UNFINISHED = /^(.+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;

@@ -2,14 +2,18 @@ import { linkSync, lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { syncFolder } from '#adapters/durable-file.ts';
 import { hasCode, retryWhileInUse } from '#adapters/file-errors.ts';
 import { bringsContent, type Operation } from '#core/plan.ts';
-import { findEntry, isReadOnly, isThere } from './find-entry.ts';
-import type { Journal } from './journal.ts';
+import { isReadOnly } from './find-entry.ts';
+import { HeldFolders } from './held-folders.ts';
+import type { FormerFolder, Journal } from './journal.ts';
+import { restoreFolder } from './restore-folder.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 export interface Activation {
   readonly root: string;
   readonly work: WorkFolder;
   readonly journal: Journal;
+  /** Of a rollback: what was known of folders, by their paths, when they were removed. */
+  readonly formerFolders?: ReadonlyMap<string, FormerFolder>;
 }
 
 /**
@@ -21,30 +25,35 @@ export interface Activation {
 export async function* activate(activation: Activation): AsyncGenerator<number, void, undefined> {
   const { journal, root, work } = activation;
   const operations = [...journal.operations.entries()];
+  using folders = new HeldFolders(root);
   let done = 0;
   for (const [number, operation] of operations) {
     const path = `${root}/${operation.path}`;
     if (operation.change === 'remove') {
-      await move(path, work.old(number));
+      await setAside(folders, path, work.old(number));
       yield ++done;
     } else if (operation.change === 'update') {
-      keep(path, work.old(number));
+      folders.use([path, work.old(number)], keep);
       yield done;
     }
   }
+  await syncFolder(`${work.path}/old`);
   for (const folder of emptied(journal.operations)) {
-    await removeIfEmpty(`${root}/${folder}`);
+    await removeIfEmpty(folders, `${root}/${folder}`);
     yield done;
   }
   for (const folder of journal.newFolders) {
-    makeFolder(`${root}/${folder.slice(0, -1)}`);
+    const former = activation.formerFolders?.get(folder);
+    if (former !== undefined) restoreFolder(folders, activation, former);
+    else folders.use([`${root}/${folder.slice(0, -1)}`], makeFolder);
     yield done;
   }
   for (const [number, operation] of operations) {
     if (!bringsContent(operation)) continue;
-    if (operation.change === 'create') assertFree(`${root}/${operation.path}`);
-    else if (!isThere(work.old(number))) await move(`${root}/${operation.path}`, work.old(number));
-    await move(work.fresh(number, operation.sha256), `${root}/${operation.path}`);
+    const path = `${root}/${operation.path}`;
+    if (operation.change === 'create') assertFree(folders, path);
+    else if (folders.find(work.old(number)) === undefined) await setAside(folders, path, work.old(number));
+    await move(folders, work.fresh(number, operation.sha256), path);
     yield ++done;
   }
   await syncTouched(activation);
@@ -56,14 +65,25 @@ export function replaces(
   return operation.change === 'update' || operation.change === 'remove';
 }
 
-export function move(from: string, to: string): Promise<void> {
-  return retryWhileInUse(() => renameSync(from, to));
+/** A file, or a folder if it is empty. */
+export function removes({ change }: Operation): boolean {
+  return change === 'remove' || change === 'remove-folder';
+}
+
+export function move(folders: HeldFolders, from: string, to: string): Promise<void> {
+  return retryWhileInUse(() => folders.use([from, to], renameSync));
+}
+
+/** Never onto what is kept already: a rename would silently replace the only pre-image that there is. */
+async function setAside(folders: HeldFolders, path: string, kept: string): Promise<void> {
+  assertFree(folders, kept);
+  await move(folders, path, kept);
 }
 
 /**
- * A second name for the old content. Where there can be none, the old file moves away just before the new one takes its
- * place: on a file system without links, and for a file that Windows shows as read-only, which no rename replaces, and
- * whose attribute a second name would share.
+ * A second name for the old content; a link takes no other's place. Where there can be none, the old file moves away
+ * just before the new one takes its place: on a file system without links, and for a file that Windows shows as
+ * read-only, which no rename replaces, and whose attribute a second name would share.
  */
 function keep(path: string, kept: string): void {
   if (process.platform === 'win32' && isReadOnly(lstatSync(path))) return;
@@ -88,19 +108,15 @@ export async function syncTouched({ journal, root }: Activation): Promise<void> 
 
 /** From the deepest up: folders that only removals happen in, and that nothing is put into; never the root. */
 function emptied(operations: readonly Operation[]): string[] {
-  const needed = new Set(
-    operations.filter(({ change }) => change !== 'remove').flatMap(({ path }) => foldersAbove(path)),
-  );
-  const left = new Set(
-    operations.filter(({ change }) => change === 'remove').flatMap(({ path }) => foldersAbove(path)),
-  );
+  const needed = new Set(operations.filter((one) => !removes(one)).flatMap(({ path }) => foldersAbove(path)));
+  const left = new Set(operations.filter(removes).flatMap(({ path }) => foldersAbove(path)));
   return [...left].filter((folder) => !needed.has(folder)).sort((a, b) => b.length - a.length);
 }
 
 /** One that another program works in stays, on Windows: an empty folder is no difference. */
-export async function removeIfEmpty(path: string): Promise<void> {
+export async function removeIfEmpty(folders: HeldFolders, path: string): Promise<void> {
   try {
-    await retryWhileInUse(() => rmdirSync(path));
+    await retryWhileInUse(() => folders.use([path], (name) => rmdirSync(name)));
   } catch (error) {
     const isInUse = process.platform === 'win32' && hasCode(error, 'EBUSY', 'EPERM', 'EACCES');
     if (!isInUse && !hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR')) throw error;
@@ -124,8 +140,8 @@ function makeFolder(path: string): void {
 }
 
 /** A rename would silently replace what appeared here after the plan was checked. */
-function assertFree(path: string): void {
-  if (findEntry(path) !== undefined) throw new Error(`${path} has appeared meanwhile`);
+function assertFree(folders: HeldFolders, path: string): void {
+  if (folders.find(path) !== undefined) throw new Error(`${path} has appeared meanwhile`);
 }
 
 /** What link(2) says where there are no links; EBUSY: another program shares the file with nobody. */

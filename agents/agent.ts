@@ -1,14 +1,16 @@
 import { realpath, stat } from 'node:fs/promises';
 import { holdSingleInstance } from '#adapters/single-instance.ts';
+import { classifier } from '#core/classify.ts';
 import { BadInput } from '#core/errors.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Signer } from '#core/ports/signer.ts';
-import { classifier, type Profile, profileDigest } from '#core/profile.ts';
+import { type Profile, profileDigest } from '#core/profile.ts';
 import type { ServerId } from '#core/server.ts';
 import { sendKeptAnswer } from './answer.ts';
 import type { AgentContext } from './context.ts';
 import { followOrders } from './cycle.ts';
-import { recoverApplies } from './recover.ts';
+import type { Hooks } from './hook-settings.ts';
+import { assertReadable, recoverApplies } from './recover.ts';
 import { retryingStore } from './retrying-store.ts';
 import { StatIndex } from './stat-index.ts';
 import { AgentState } from './state.ts';
@@ -39,8 +41,16 @@ export interface AgentDependencies {
   readonly progressMilliseconds?: number;
   /** Between two words while idle; 10 seconds. */
   readonly statusMilliseconds?: number;
+  /** Between two looks whether the store shows what this agent has written; 5 minutes. */
+  readonly readBackMilliseconds?: number;
   /** Between two scans that read every file again, whatever the stat index says; 24 hours. 0: each does. */
   readonly fullRehashMilliseconds?: number | undefined;
+  /** The operator's programs around an apply. */
+  readonly hooks?: Hooks | undefined;
+  /** What they see beside the variables that say what they are run for. */
+  readonly hookEnvironment?: Readonly<Record<string, string>>;
+  /** Applies whose pre-images stay for a rollback; none where absent. */
+  readonly keepPreImages?: number;
 }
 
 /**
@@ -59,7 +69,7 @@ export async function runAgent(agent: AgentDependencies, signal: AbortSignal): P
     lastSequence: context.state.lastSequence,
   });
   try {
-    await recoverApplies(context);
+    assertReadable(await recoverApplies(context));
     await sendKeptAnswer(context, signal);
     await followOrders(context, signal);
   } catch (error) {
@@ -91,5 +101,6 @@ async function prepare(agent: AgentDependencies, root: string): Promise<AgentCon
     classify: classifier(agent.profile),
     progressMilliseconds: agent.progressMilliseconds ?? 2000,
     statusMilliseconds: agent.statusMilliseconds ?? 10_000,
+    readBackMilliseconds: agent.readBackMilliseconds ?? 300_000,
   };
 }

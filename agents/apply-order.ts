@@ -1,9 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import { decodeIndex, type Index } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
-import { encodeDocument } from '#core/documents.ts';
 import { InvalidDocument, OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
 import type { Manifest, ManifestEntry } from '#core/manifest.ts';
@@ -11,42 +9,60 @@ import { type ApplyOrder, assertPartBelongsTo } from '#core/order.ts';
 import { type ChangeCounts, decodePart, type PlanPart } from '#core/plan.ts';
 import { RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
 import { type Signed, sign } from '#core/signed.ts';
-import { decodeSnapshot, type Snapshot } from '#core/snapshot.ts';
+import { decodeSnapshot } from '#core/snapshot.ts';
 import { type Activation, activate } from './activate.ts';
+import { commit, stateOf } from './apply-state.ts';
 import { assertAwaited } from './assert-awaited.ts';
 import { keepStaged } from './carry-over.ts';
 import { damagedObject } from './damaged-object.ts';
-import { readJournal, writeJournal } from './journal.ts';
+import { ApplyHooks } from './hooks.ts';
+import { writeJournal } from './journal.ts';
 import { ManifestMemory } from './manifest-memory.ts';
 import { fetched } from './metered-store.ts';
 import type { Work } from './obey.ts';
+import { listPreImages } from './pre-images.ts';
 import {
   assertAllowed,
   assertFresh,
   assertNothingProtected,
+  assertRemovalsApproved,
   assertUntouched,
   noSpace,
   type Site,
   surveySite,
 } from './preflight.ts';
-import { rollBack } from './roll-back.ts';
-import { stage } from './stage.ts';
+import { refuseBegun, rollBack } from './roll-back.ts';
+import { type StoredContents, stage } from './stage.ts';
 import { scanWithProgress } from './take-inventory.ts';
-import { dropWorkFolder, listWorkFolders, makeWorkFolder, type WorkFolder, workFolderOf } from './work-folder.ts';
+import {
+  assertWorkFolder,
+  dropWorkFolder,
+  listWorkFolders,
+  makeWorkFolder,
+  type WorkFolder,
+  workFolderOf,
+} from './work-folder.ts';
 
 /** Overwrites the root as approved, wholly or not at all. An error thrown from here means that the tree is untouched. */
 export async function applyOrder(applying: Work<ApplyOrder>): Promise<Signed<Receipt>> {
+  return swap(await prepare(applying));
+}
+
+/** All that can be done beside the tree: at the end everything is staged and the journal is written. */
+async function prepare(applying: Work<ApplyOrder>): Promise<Swap> {
   const { context, order } = applying;
   const work = workFolderOf(context.root, order);
   const fetching = new Fetching(applying);
+  // Before all that may fail: what a failure leaves behind here is removed.
+  assertNoUnfinished(context.root);
   try {
     const part = await fetching.part();
     assertAllowed(part, context);
     const before = await scanWithProgress(applying);
     assertNothingProtected(part.operations, before);
     assertFresh(part, before, await fetching.manifestIfStale(part, before));
+    assertRemovalsApproved(order, part, before);
     const site = surveySite(context.root, part.operations);
-    assertNoUnfinished(context.root, work);
 
     makeWorkFolder(context.root, work);
     await stage({
@@ -55,18 +71,42 @@ export async function applyOrder(applying: Work<ApplyOrder>): Promise<Signed<Rec
       operations: part.operations,
       site,
       manifest: before,
-      snapshotKey: keys.snapshot(part.header.snapshot),
-      loadSnapshot: () => fetching.snapshot(part),
-      loadIndex: (digest) => fetching.index(digest, part, work),
+      contents: fetching.contents(part, work),
     });
     applying.signal.throwIfAborted();
     await assertAwaited(context, order, applying.signal);
     assertUntouched(context.root, part.operations, site);
-    return await swap({ ...applying, work, part, before, site });
+    assertWorkFolder(context.root, work);
+    const journal = await writeJournal(work, {
+      header: {
+        order,
+        startedAt: applying.startedAt.toISOString(),
+        mode: part.header.mode,
+        ...('rollbackOf' in part.header && { rollbackOf: part.header.rollbackOf }),
+        before: statesOf(before),
+      },
+      operations: part.operations,
+      folders: site.folders,
+      newFolders: site.newFolders,
+    });
+    return {
+      ...applying,
+      part,
+      before,
+      site,
+      activation: { root: context.root, work, journal, ...formerFoldersOf(context.root, part) },
+    };
   } catch (error) {
     await leaveStaged(applying, work, error);
     throw hasCode(error, 'ENOSPC', 'EDQUOT') ? noSpace(context.root, 'it ran full before the swap', error) : error;
   }
+}
+
+/** A folder that the sync had removed gets back its owner and permissions, where they were kept. */
+function formerFoldersOf(root: string, { header }: PlanPart): Pick<Activation, 'formerFolders'> {
+  if (header.mode !== 'rollback') return {};
+  const { folders = [] } = listPreImages(root).find(({ sync }) => sync === header.rollbackOf) ?? {};
+  return { formerFolders: new Map(folders.map((folder) => [folder.path, folder])) };
 }
 
 /** What ends an attempt from outside leaves its staging for the next one; what is wrong with the order does not. */
@@ -79,7 +119,7 @@ async function leaveStaged({ context, signal }: Work, work: WorkFolder, error: u
 }
 
 interface Swap extends Work<ApplyOrder> {
-  readonly work: WorkFolder;
+  readonly activation: Activation;
   readonly part: PlanPart;
   readonly before: Manifest;
   readonly site: Site;
@@ -87,23 +127,32 @@ interface Swap extends Work<ApplyOrder> {
 
 /** From the journal on there is no stopping: it ends in the new state or in the old one. */
 async function swap(swapping: Swap): Promise<Signed<Receipt>> {
-  const { before, context, order, part, progress, site, startedAt, work } = swapping;
-  const journal = await writeJournal(work, {
-    header: { order, startedAt: startedAt.toISOString(), before: statesOf(before) },
-    operations: part.operations,
-    folders: site.folders,
-    newFolders: site.newFolders,
-  });
-  const activation: Activation = { root: context.root, work, journal };
+  const { activation, context, meters, part, progress } = swapping;
+  const hooks = new ApplyHooks(context, activation);
   try {
     progress.enter('applying', { files: part.operations.length, bytes: 0 });
+    const refusal = await findRefusal(swapping, hooks);
+    if (refusal !== undefined) return await refuseBegun(context, activation, { refusal, hooks, meters });
     for await (const filesDone of activate(activation)) progress.report({ filesDone });
+    await hooks.after();
+    await hooks.check();
     const after = await verify(swapping);
-    const receipt = await sign(receiptOf(swapping, after), context.signer);
-    await writeFileDurably(work.receipt, encodeDocument(receipt));
+    const receipt = await sign(receiptOf(swapping, after, hooks), context.signer);
+    await commit(activation.work, receipt);
     return receipt;
   } catch (error) {
-    return rollBack(context, activation, { why: (error as Error).message, meters: swapping.meters });
+    return rollBack(context, activation, { why: (error as Error).message, hooks, meters });
+  }
+}
+
+/** The before hook's, or that of a tree which the program that it stopped has changed with its last words. */
+async function findRefusal({ context, part, site }: Swap, hooks: ApplyHooks): Promise<OrderRefused | undefined> {
+  try {
+    if (await hooks.before()) assertUntouched(context.root, part.operations, site);
+    return undefined;
+  } catch (error) {
+    if (error instanceof OrderRefused) return error;
+    throw error;
   }
 }
 
@@ -116,20 +165,27 @@ async function verify({ before, context, part, progress }: Swap): Promise<Manife
   const after = await scanWithProgress({ context: { ...context, statIndex }, progress, signal });
   progress.enter('verifying');
   if (after.summary.state !== part.header.stateAfter)
-    throw new Error('after the swap the files were not those of the plan');
+    throw new Error('after the swap the files were not those of the plan: another program may have written into them');
   if (after.summary.protectedState !== before.summary.protectedState)
     throw new Error('licenses or identity changed during the swap');
   return after;
 }
 
 /** An undo that failed waits for the next start of the agent; a second apply on top would bury it. */
-function assertNoUnfinished(root: string, own: WorkFolder): void {
-  const other = listWorkFolders(root).find((work) => work.path !== own.path && readJournal(work) !== undefined);
-  if (other === undefined) return;
-  throw new OrderRefused('GUARD', `an earlier apply is not undone, see ${other.path}: restart the agent to try again`);
+function assertNoUnfinished(root: string): void {
+  const unfinished = listWorkFolders(root).find((work) => stateOf(work).state !== 'staged');
+  if (unfinished === undefined) return;
+  throw new OrderRefused(
+    'GUARD',
+    `an earlier apply is not undone, see ${unfinished.path}: restart the agent to try again`,
+  );
 }
 
-function receiptOf({ before, context, meters, order, part, startedAt }: Swap, after: Manifest): Receipt {
+function receiptOf(
+  { before, context, meters, order, part, startedAt }: Swap,
+  after: Manifest,
+  hooks: ApplyHooks,
+): Receipt {
   return {
     format: RECEIPT_FORMAT,
     order: order.order,
@@ -144,6 +200,7 @@ function receiptOf({ before, context, meters, order, part, startedAt }: Swap, af
     before: statesOf(before),
     after: statesOf(after),
     changes: countChanges(part, before),
+    ...hooks.results,
     ...fetched(meters),
   };
 }
@@ -177,20 +234,27 @@ class Fetching {
     return part;
   }
 
-  snapshot({ header }: PlanPart): Promise<Snapshot> {
-    const key = keys.snapshot(header.snapshot);
-    return this.#needed(key, key, (bytes) => decodeSnapshot(bytes, header.snapshot));
+  /** What the source has put into the store; `undefined` for a rollback, which takes nothing from there. */
+  contents({ header }: PlanPart, work: WorkFolder): StoredContents | undefined {
+    if (header.mode === 'rollback') return undefined;
+    const { snapshot } = header;
+    const snapshotKey = keys.snapshot(snapshot);
+    return {
+      snapshotKey,
+      loadSnapshot: () => this.#needed(snapshotKey, snapshotKey, (bytes) => decodeSnapshot(bytes, snapshot)),
+      loadIndex: (digest) => this.#index(digest, snapshotKey, work),
+    };
   }
 
   /** Kept in the work folder: one of many contents is too long to be fetched again after every kill. */
-  async index(digest: Sha256, { header }: PlanPart, work: WorkFolder): Promise<Index> {
+  async #index(digest: Sha256, snapshotKey: string, work: WorkFolder): Promise<Index> {
     const kept = work.index(digest);
     try {
       return decodeIndex(await readFile(kept), digest);
     } catch (error) {
       if (!hasCode(error, 'ENOENT') && !(error instanceof InvalidDocument)) throw error;
     }
-    return this.#needed(keys.index(digest), keys.snapshot(header.snapshot), async (bytes) => {
+    return this.#needed(keys.index(digest), snapshotKey, async (bytes) => {
       const index = decodeIndex(bytes, digest);
       await writeFile(kept, bytes, { mode: 0o600 });
       return index;

@@ -13,8 +13,7 @@ export async function keepStaged(root: string, work: WorkFolder): Promise<void> 
   const folder = keptFolder(root);
   const staged = stagedFiles(root, work);
   if (staged.length > 0) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // A stranger's link would lead elsewhere.
-  if (isFolder(folder)) {
+  if (isKept(root)) {
     for (const { digest, path } of staged) renameSync(path, `${folder}/${digest}`);
     if (isFile(work.bases)) renameSync(work.bases, `${folder}/${BASES}`);
   }
@@ -28,7 +27,7 @@ export async function takeStaged(
   wanted: Iterable<{ readonly path: string; readonly sha256: Sha256 }>,
 ): Promise<void> {
   const folder = keptFolder(root);
-  if (!isFolder(folder)) return;
+  if (!isKept(root)) return;
   for (const { path, sha256 } of wanted) {
     const kept = `${folder}/${sha256}`;
     if (isFile(kept) && findEntry(path) === undefined) renameSync(kept, path);
@@ -39,8 +38,7 @@ export async function takeStaged(
 
 /** Drops what no apply has asked for in a day. */
 export async function dropOldStaged(root: string, now: Date): Promise<void> {
-  const folder = findEntry(keptFolder(root));
-  if (folder?.isDirectory() !== true || now.getTime() - folder.mtimeMs < KEPT_MILLISECONDS) return;
+  if (!isKept(root) || now.getTime() - lstatSync(keptFolder(root)).mtimeMs < KEPT_MILLISECONDS) return;
   await rm(keptFolder(root), { recursive: true, force: true, maxRetries: 5 });
   dropIfEmpty(root);
 }
@@ -48,7 +46,7 @@ export async function dropOldStaged(root: string, now: Date): Promise<void> {
 /** On the disk, of what waits for the next apply: space that it uses or frees. */
 export function keptBytes(root: string): number {
   const folder = keptFolder(root);
-  if (!isFolder(folder)) return 0;
+  if (!isKept(root)) return 0;
   return readdirSync(folder).reduce((sum, name) => sum + allocatedBytes(`${folder}/${name}`), 0);
 }
 
@@ -65,6 +63,11 @@ function stagedFiles(root: string, { path: work }: WorkFolder): { readonly diges
     const path = `${work}/new/${name}`;
     return digest.success && lstatSync(path).isFile() ? [{ digest: digest.data, path }] : [];
   });
+}
+
+/** A stranger's link, in the place of either folder, would lead to what is not ours. */
+function isKept(root: string): boolean {
+  return isFolder(`${root}/${WORK_FOLDER}`) && isFolder(keptFolder(root));
 }
 
 function isFile(path: string): boolean {

@@ -6,7 +6,8 @@ import type { StatIndex } from './stat-index.ts';
 import type { AgentState } from './state.ts';
 
 /** What every step of the agent may use. */
-export interface AgentContext extends Omit<AgentDependencies, 'progressMilliseconds' | 'statusMilliseconds'> {
+export interface AgentContext
+  extends Omit<AgentDependencies, 'progressMilliseconds' | 'readBackMilliseconds' | 'statusMilliseconds'> {
   /** Patient: its calls outlast a short outage. */
   readonly store: ObjectStore;
   /** The same without patience, for what is not worth a wait. */
@@ -18,4 +19,23 @@ export interface AgentContext extends Omit<AgentDependencies, 'progressMilliseco
   readonly classify: (path: string) => ArtifactClass;
   readonly progressMilliseconds: number;
   readonly statusMilliseconds: number;
+  readonly readBackMilliseconds: number;
 }
+
+/** What putting a tree right takes: no store. */
+export type RecoveryContext = Pick<
+  AgentContext,
+  | 'hookEnvironment'
+  | 'hooks'
+  | 'keepPreImages'
+  | 'log'
+  | 'now'
+  | 'profile'
+  | 'root'
+  | 'server'
+  | 'signer'
+  | 'stateFolder'
+  | 'statIndex'
+  | 'state'
+  | 'workers'
+>;

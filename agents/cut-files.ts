@@ -41,8 +41,8 @@ export type CutPiece =
   | { readonly kind: 'offer'; readonly chunks: readonly OfferedChunk[] }
   | { readonly kind: 'content'; readonly chunks: readonly EncodedChunk[]; readonly bytes: Uint8Array };
 
-/** Per file its chunks in order, or that it is no longer what was scanned. */
-export type CutFile = { readonly kind: 'cut'; readonly chunks: readonly Sha256[] } | { readonly kind: 'changed' };
+/** Per file whether it still is what was scanned. Its chunks, in order, are those that were offered. */
+export type CutFile = 'cut' | 'changed';
 
 /** Runs in a thread, holding no more than a block of bytes. The whole file is hashed again, so that no torn file gets a recipe. */
 export function* cutFiles({ root, files, averages }: CutInput): Generator<CutPiece, CutFile[], unknown> {
@@ -68,7 +68,6 @@ function* cutFile(
     sha256,
   }: { readonly path: string; readonly sha256: Sha256; readonly averages: Averages | undefined },
 ): Generator<CutPiece, CutFile, unknown> {
-  const chunks: Sha256[] = [];
   const hasher = createHash('sha256');
   const outcome = yield* readUnchanged(path, function* (descriptor, size) {
     const sizes = cutSizesOf(size, averages);
@@ -80,13 +79,10 @@ function* cutFile(
       hasher.update(fresh);
       left -= fresh.length;
       isEnd = left === 0 || fresh.length === 0;
-      for (let chunk = block.cut(number, sizes, isEnd); chunk !== undefined; chunk = block.cut(number, sizes, isEnd)) {
-        chunks.push(chunk);
-      }
+      while (block.cut(number, sizes, isEnd));
     }
   });
-  const isSame = outcome.kind === 'read' && hasher.digest('hex') === sha256;
-  return isSame ? { kind: 'cut', chunks } : { kind: 'changed' };
+  return outcome.kind === 'read' && hasher.digest('hex') === sha256 ? 'cut' : 'changed';
 }
 
 /** Bytes that were read: first those in chunks, then those not cut yet, then space. */
@@ -110,15 +106,15 @@ class Block {
     return this.memory.bytes.subarray(start, this.#end);
   }
 
-  /** The next chunk; `undefined` when more bytes are needed, or there are none. */
-  cut(file: number, sizes: CutSizes, isEnd: boolean): Sha256 | undefined {
+  /** The next chunk; not when more bytes are needed, or there are none. */
+  cut(file: number, sizes: CutSizes, isEnd: boolean): boolean {
     const start = this.#cutEnd;
     const size = this.memory.cut({ start, end: this.#end, isEnd }, sizes);
-    if (size === 0) return undefined;
+    if (size === 0) return false;
     this.#cutEnd += size;
     const sha256 = hash('sha256', this.memory.bytes.subarray(start, this.#cutEnd), 'hex') as Sha256;
     this.#chunks.push({ file, sha256, size, start });
-    return sha256;
+    return true;
   }
 
   /** Hands out the chunks and keeps only what is not cut yet. */

@@ -1,26 +1,32 @@
 import { setTimeout } from 'node:timers/promises';
-import { encodeDocument, parseDocument } from '#core/documents.ts';
+import { encodeDocument, MAX_SIGNED_BYTES, parseDocument } from '#core/documents.ts';
 import { BadInput, InvalidDocument, OrderRefused } from '#core/errors.ts';
 import { keys, parseOrderId } from '#core/keys.ts';
 import { assertObeyable, type Order, signedOrderSchema } from '#core/order.ts';
-import { STATUS_FORMAT } from '#core/receipt.ts';
-import type { Signed } from '#core/signed.ts';
+import { type AgentStatus, STATUS_FORMAT } from '#core/receipt.ts';
+import { type Signed, sign } from '#core/signed.ts';
+import { sendKeptAnswer } from './answer.ts';
 import { assertAwaited } from './assert-awaited.ts';
 import type { AgentContext } from './context.ts';
 import { obey, refuse } from './obey.ts';
-import { removeLeftovers } from './recover.ts';
+import { assertReadable, recoverApplies, removeLeftovers } from './recover.ts';
+import { StoreView } from './store-view.ts';
 import { AGENT_VERSION } from './version.ts';
 
 /** Polls and obeys until the signal; reports what fails and goes on. */
 export async function followOrders(context: AgentContext, signal: AbortSignal): Promise<void> {
+  const view = await StoreView.open(context);
   let seen = context.state.settledEtag;
   let statusDue = 0;
+  let hasFailed = false;
   while (!signal.aborted) {
     try {
+      if (hasFailed) await settleAsAtStart(context, signal);
+      hasFailed = false;
       // At the same time, for the one is no reason to wait for the other; a round ends when both have ended.
       const [polled, written] = await Promise.allSettled([
-        poll(context, seen, signal),
-        Date.now() >= statusDue ? writeStatus(context, signal) : undefined,
+        poll(context, { seen, view, signal }),
+        Date.now() >= statusDue ? writeStatus(context, view, signal) : undefined,
       ]);
       if (polled.status === 'rejected') throw polled.reason;
       seen = polled.value;
@@ -29,27 +35,44 @@ export async function followOrders(context: AgentContext, signal: AbortSignal): 
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof BadInput) throw error;
+      hasFailed = true;
       context.log('cycle-failed', { problem: (error as Error).message });
     }
     await (context.pause ?? pause)(context.pollMilliseconds, signal);
   }
 }
 
+/** An apply may have been cut off by the error as by a kill, and its answer may lie here unsent: never to be obeyed twice. */
+async function settleAsAtStart(context: AgentContext, signal: AbortSignal): Promise<void> {
+  assertReadable(await recoverApplies(context));
+  await sendKeptAnswer(context, signal);
+}
+
+interface Look {
+  /** The etag of an order that needs no further look. */
+  readonly seen: string;
+  readonly view: StoreView;
+  readonly signal: AbortSignal;
+}
+
 /** The etag of the current order once it needs no further look. */
-async function poll(context: AgentContext, seen: string, signal: AbortSignal): Promise<string> {
+async function poll(context: AgentContext, { seen, signal, view }: Look): Promise<string> {
   const { log, server, state, store } = context;
   const key = keys.currentOrder(server);
   const current = seen === '' ? await store.get(key, { signal }) : await store.getIfChanged(key, seen, { signal });
   if (current === 'not-modified') {
+    view.showedNothingNew();
     await removeLeftovers(context);
     return seen;
   }
   const newest = current === undefined ? undefined : parseOrder(context, key, current.body);
+  await view.showed(newest);
   if (newest === undefined || !isOurs(context, newest)) {
     await removeLeftovers(context);
     return current?.etag ?? '';
   }
-  if (current !== undefined) state.noteNewest({ sequence: newest.payload.sequence, etag: current.etag });
+  const { issuedAt, sequence: newestSequence } = newest.payload;
+  if (current !== undefined) state.noteNewest({ sequence: newestSequence, etag: current.etag, issuedAt });
   for (let sequence = state.lastSequence + 1; sequence < newest.payload.sequence; sequence++) {
     const between = await store.get(keys.order(server, sequence), { signal });
     const order = between === undefined ? undefined : parseOrder(context, keys.order(server, sequence), between.body);
@@ -112,7 +135,7 @@ function isOurs(context: AgentContext, order: Signed<Order>): boolean {
 
 function parseOrder({ log }: AgentContext, key: string, bytes: Uint8Array): Signed<Order> | undefined {
   try {
-    const order = parseDocument(key, signedOrderSchema, bytes);
+    const order = parseDocument(key, signedOrderSchema, bytes, MAX_SIGNED_BYTES);
     parseOrderId(order.payload.order);
     return order;
   } catch (error) {
@@ -122,18 +145,23 @@ function parseOrder({ log }: AgentContext, key: string, bytes: Uint8Array): Sign
   }
 }
 
-/** When it was begun. */
-async function writeStatus({ impatientStore, now, server, state }: AgentContext, signal: AbortSignal): Promise<number> {
+/** When it was begun. Signed, for whoever freezes a store may well bend what is written to it. */
+async function writeStatus(context: AgentContext, view: StoreView, signal: AbortSignal): Promise<number> {
+  const { impatientStore, now, server, signer, state } = context;
   const begun = Date.now();
-  const status = {
+  const status: AgentStatus = {
     format: STATUS_FORMAT,
     server,
     seenAt: now().toISOString(),
     agent: AGENT_VERSION,
     lastSequence: state.lastSequence,
     ...(state.manifest === undefined ? {} : { manifest: state.manifest }),
+    ...view.describe(),
   };
-  await impatientStore.put(keys.status(server), encodeDocument(status), { signal });
+  const written = encodeDocument(await sign(status, signer));
+  await impatientStore.put(keys.status(server), written, { signal });
+  if (view.isReadBackDue)
+    await view.readBack(written, (await impatientStore.get(keys.status(server), { signal }))?.body);
   return begun;
 }
 

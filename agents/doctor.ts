@@ -6,11 +6,14 @@ import { parseDocument } from '#core/documents.ts';
 import { BadInput } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import { statusSchema } from '#core/receipt.ts';
+import { signedStatusSchema } from '#core/receipt.ts';
 import { keyId } from '#core/signed.ts';
 import { findRoot } from './agent.ts';
 import { type AgentFile, readAgentFile } from './agent-file.ts';
 import { openAgentSigner, readControlKey, readRegisteredKey } from './enrol.ts';
+import { findProgram, type Hook } from './hook-settings.ts';
+import { listPreImages, preImageBytes } from './pre-images.ts';
+import { readStaleStore } from './store-view.ts';
 
 export interface Finding {
   readonly check: string;
@@ -20,7 +23,10 @@ export interface Finding {
 }
 
 /** Looks at all that an agent needs, one thing after the other, and changes nothing. */
-export async function* examine(stateFolder: string): AsyncGenerator<Finding> {
+export async function* examine(
+  stateFolder: string,
+  surroundings: { readonly hookEnvironment: Readonly<Record<string, string>> },
+): AsyncGenerator<Finding> {
   yield await look('Node.js', () => nodeVersion());
   const file: { value?: AgentFile } = {};
   yield await look('configuration', async () => {
@@ -33,14 +39,19 @@ export async function* examine(stateFolder: string): AsyncGenerator<Finding> {
     return `${found.server} in ${stateFolder}`;
   });
   if (file.value === undefined) return;
-  const { controlKey, profile, root, server, store: url } = file.value;
+  const { controlKey, hooks, profile, root, server, store: url } = file.value;
   yield await look('root', () => readableRoot(root));
   yield await look('writing in the root', async () => writableRoot(root));
   yield await look('free space', () => freeSpace(root));
+  yield await look('pre-images', () => keptForRollback(root));
   yield await look(
     'profile',
     async () => `${(await loadProfile(profile)).name}, version ${(await loadProfile(profile)).version}`,
   );
+  for (const name of HOOKS) {
+    const hook = hooks?.[name];
+    if (hook !== undefined) yield await look(`${name} hook`, () => showHook(hook, surroundings.hookEnvironment));
+  }
   const opened: { value?: ObjectStore } = {};
   yield await look('store', async () => {
     const store = await openStore(url);
@@ -53,6 +64,7 @@ export async function* examine(stateFolder: string): AsyncGenerator<Finding> {
   yield await look('control key', () => pinnedKey(store, controlKey));
   yield await look('own key', () => ownKey(store, { server, stateFolder }));
   yield await look('clock', () => clock(store, server));
+  yield await look('what the store shows', () => storeView(stateFolder));
 }
 
 async function look(check: string, find: () => string | Promise<string>): Promise<Finding> {
@@ -93,6 +105,17 @@ async function freeSpace(root: string): Promise<string> {
   throw new BadInput(`${text}: free some space, new files are staged beside the old ones`);
 }
 
+function showHook(hook: Hook, environment: Readonly<Record<string, string>>): string {
+  const [, ...args] = hook.command;
+  const shown = [findProgram(hook, environment), ...args].map((part) => JSON.stringify(part)).join(' ');
+  return `${shown}, at most ${hook.timeoutSeconds} seconds`;
+}
+
+function keptForRollback(root: string): string {
+  const applies = listPreImages(root).length;
+  return applies === 0 ? 'none' : `of ${applies} of the last applies, ${Math.ceil(preImageBytes(root) / 1e6)} MB`;
+}
+
 async function pinnedKey(store: ObjectStore, pinned: string): Promise<string> {
   const current = await readControlKey(store);
   if (current === undefined)
@@ -121,7 +144,7 @@ async function ownKey(
 async function clock(store: ObjectStore, server: AgentFile['server']): Promise<string> {
   const [info, stored] = [await store.head(keys.status(server)), await store.get(keys.status(server))];
   if (info === undefined || stored === undefined) return 'not to be seen before the agent has run';
-  const { seenAt } = parseDocument(keys.status(server), statusSchema, stored.body);
+  const { seenAt } = parseDocument(keys.status(server), signedStatusSchema, stored.body).payload;
   const seconds = Math.round((info.modified.getTime() - Date.parse(seenAt)) / 1000);
   if (Math.abs(seconds) <= TOLERATED_SECONDS) return `within ${TOLERATED_SECONDS} seconds of the store's`;
   throw new BadInput(
@@ -129,5 +152,14 @@ async function clock(store: ObjectStore, server: AgentFile['server']): Promise<s
   );
 }
 
+async function storeView(stateFolder: string): Promise<string> {
+  const [stale] = Object.values(await readStaleStore(stateFolder));
+  if (stale === undefined) return 'the agent has noticed nothing old';
+  throw new BadInput(
+    `since ${stale.since}: ${stale.detail}; compare the store's address, a proxy, or a copy in between`,
+  );
+}
+
+const HOOKS = ['before', 'after', 'check'] as const;
 const LITTLE_SPACE = 64 * 1024 * 1024;
 const TOLERATED_SECONDS = 60;

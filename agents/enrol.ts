@@ -10,7 +10,7 @@ import type { Profile } from '#core/profile.ts';
 import { controlKeySchema, ENROLMENT_FORMAT, enrolmentSchema } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import { keyId } from '#core/signed.ts';
-import { readAgentFile, writeAgentFile } from './agent-file.ts';
+import { type AgentFile, readAgentFile, writeAgentFile } from './agent-file.ts';
 
 export interface EnrolmentRequest {
   readonly store: ObjectStore;
@@ -36,7 +36,8 @@ export interface Enrolled {
  */
 export async function enrolAgent(request: EnrolmentRequest): Promise<Enrolled> {
   const { profile, root, server, stateFolder, store } = request;
-  const controlKey = await findControlKey(request);
+  const former = await readAgentFile(stateFolder);
+  const controlKey = await findControlKey(request, former);
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const signer = await openAgentSigner(stateFolder);
   await register(request, signer.publicKey);
@@ -48,6 +49,8 @@ export async function enrolAgent(request: EnrolmentRequest): Promise<Enrolled> {
     root,
     profile: profileName,
     controlKey,
+    // What the operator has written there.
+    ...(former === undefined ? {} : { hooks: former.hooks, keepPreImages: former.keepPreImages }),
   } as const;
   await writeAgentFile(stateFolder, file);
   return { signer, controlKey };
@@ -63,7 +66,10 @@ export async function readControlKey(store: ObjectStore): Promise<string | undef
   return stored === undefined ? undefined : parseDocument(keys.controlKey(), controlKeySchema, stored.body).publicKey;
 }
 
-async function findControlKey({ expectedControlKey, server, stateFolder, store }: EnrolmentRequest): Promise<string> {
+async function findControlKey(
+  { expectedControlKey, server, stateFolder, store }: EnrolmentRequest,
+  former: AgentFile | undefined,
+): Promise<string> {
   const controlKey = await readControlKey(store);
   if (controlKey === undefined) {
     throw new BadInput(
@@ -80,7 +86,6 @@ async function findControlKey({ expectedControlKey, server, stateFolder, store }
       `the store's control key has the fingerprint sha256:${fingerprint}, not sha256:${expected}: do not enrol before you know why`,
     );
   }
-  const former = await readAgentFile(stateFolder);
   if (former !== undefined && former.server !== server) {
     throw new BadInput(`${stateFolder} is the state folder of ${former.server}: give ${server} another one`);
   }

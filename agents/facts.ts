@@ -3,18 +3,21 @@ import { statfs } from 'node:fs/promises';
 import type { ServerFacts } from '#core/server.ts';
 import { keptBytes } from './carry-over.ts';
 import type { AgentContext } from './context.ts';
+import { readProductVersion } from './read-product-version.ts';
 import { downloadBytesPerSecond } from './transfer-rate.ts';
 import { AGENT_VERSION } from './version.ts';
 
 /** What the root's file system can hold, found without writing to it, and how fast the way to the store has been. */
 export async function findFacts({
   bytesPerSecond,
+  profile,
   root,
   stateFolder,
-}: Pick<AgentContext, 'bytesPerSecond' | 'root' | 'stateFolder'>): Promise<ServerFacts> {
+}: Pick<AgentContext, 'bytesPerSecond' | 'profile' | 'root' | 'stateFolder'>): Promise<ServerFacts> {
   const { bavail, bsize, type } = await statfs(root);
   const isWindows = process.platform === 'win32';
   const rate = await downloadBytesPerSecond(stateFolder, bytesPerSecond?.());
+  const productVersion = readProductVersion(root, profile.product);
   return {
     agent: AGENT_VERSION,
     platform: process.platform,
@@ -23,6 +26,7 @@ export async function findFacts({
     // What waits from an attempt that was cut off is used or dropped by the next.
     freeBytes: bavail * bsize + keptBytes(root),
     ...(rate === undefined ? {} : { downloadBytesPerSecond: rate }),
+    ...(productVersion === undefined ? {} : { productVersion }),
   };
 }
 

@@ -1,4 +1,12 @@
-import { type Chunk, depthOf, MAX_BASES, MAX_DEPTH, MAX_DICTIONARY_BYTES, type Recipe } from '#core/chunk-index.ts';
+import {
+  type Chunk,
+  depthOf,
+  type ListedRecipe,
+  MAX_BASES,
+  MAX_DEPTH,
+  MAX_DICTIONARY_BYTES,
+} from '#core/chunk-index.ts';
+import type { ChunkTable } from '#core/chunk-table.ts';
 import type { Sha256 } from '#core/digest.ts';
 
 /**
@@ -6,23 +14,26 @@ import type { Sha256 } from '#core/digest.ts';
  * between the same neighbours. Given the chunks in order, in any portions.
  */
 export class Predecessor {
-  readonly #chunks: readonly PlacedChunk[];
-  readonly #byDigest = new Map<Sha256, PlacedChunk[]>();
+  readonly #table: ChunkTable;
+  /** Of the old chunks, in their order. */
+  readonly #numbers: Uint32Array;
+  /** Where they begin, and at last where the content ends. */
+  readonly #starts: Float64Array;
+  /** Their places in that order, sorted by number. */
+  readonly #byNumber: Uint32Array;
   /** Where in the old content the new one is believed to go on. */
   #position = 0;
 
-  constructor({ chunks }: Recipe) {
-    let start = 0;
-    this.#chunks = chunks.map((chunk) => {
-      const placed = { chunk, start, end: start + chunk.size };
-      start = placed.end;
-      return placed;
-    });
-    for (const placed of this.#chunks) {
-      const same = this.#byDigest.get(placed.chunk.sha256);
-      if (same === undefined) this.#byDigest.set(placed.chunk.sha256, [placed]);
-      else same.push(placed);
+  constructor({ chunks }: ListedRecipe) {
+    this.#table = chunks.table;
+    const numbers = Uint32Array.from(chunks.numbers());
+    this.#numbers = numbers;
+    this.#starts = new Float64Array(numbers.length + 1);
+    for (const [place, number] of numbers.entries()) {
+      this.#starts[place + 1] = this.#startOf(place) + this.#table.sizeOf(number);
     }
+    const numberAt = (place: number) => numbers[place] ?? 0;
+    this.#byNumber = Uint32Array.from(numbers.keys()).sort((a, b) => numberAt(a) - numberAt(b) || a - b);
   }
 
   /** For each chunk the old ones that it is likely to resemble; none for a chunk that is among the old ones. */
@@ -33,17 +44,18 @@ export class Predecessor {
       if (chunk === undefined) break;
       const same = this.#find(chunk.sha256);
       if (same !== undefined) {
-        this.#position = same.end;
+        this.#position = this.#startOf(same + 1);
         bases.push([]);
         index++;
         continue;
       }
       const gap = chunks.slice(
         index,
-        endOfGap(chunks, index, (sha256) => this.#byDigest.has(sha256)),
+        endOfGap(chunks, index, (sha256) => this.#find(sha256) !== undefined),
       );
       const next = chunks[index + gap.length];
-      bases.push(...this.#fill(gap, next === undefined ? undefined : this.#find(next.sha256)?.start));
+      const place = next && this.#find(next.sha256);
+      bases.push(...this.#fill(gap, place === undefined ? undefined : this.#startOf(place)));
       index += gap.length;
     }
     return bases;
@@ -72,36 +84,45 @@ export class Predecessor {
     to: number,
     { least, most }: { readonly least: number; readonly most: number },
   ): Generator<Chunk> {
-    for (let index = this.#indexAt(Math.max(from, least)); index < this.#chunks.length; index++) {
-      const placed = this.#chunks[index];
-      if (placed === undefined || placed.start >= Math.min(to, most)) return;
-      yield placed.chunk;
+    for (let place = this.#placeAt(Math.max(from, least)); place < this.#numbers.length; place++) {
+      if (this.#startOf(place) >= Math.min(to, most)) return;
+      yield this.#table.at(this.#numbers[place] ?? 0);
     }
   }
 
-  /** The chunk that holds this position: a binary search. */
-  #indexAt(position: number): number {
-    let low = 0;
-    let high = this.#chunks.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#chunks[middle]?.end ?? 0) <= position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** The chunk that holds this position. */
+  #placeAt(position: number): number {
+    return lowest(this.#numbers.length, (place) => this.#startOf(place + 1) > position);
   }
 
   /** Of equal ones the next from here on. */
-  #find(sha256: Sha256): PlacedChunk | undefined {
-    const same = this.#byDigest.get(sha256);
-    return same?.find(({ start }) => start >= this.#position) ?? same?.at(-1);
+  #find(sha256: Sha256): number | undefined {
+    const number = this.#table.find(sha256);
+    if (number === undefined) return undefined;
+    const numberAt = (index: number) => this.#numbers[this.#byNumber[index] ?? 0] ?? 0;
+    let found: number | undefined;
+    const first = lowest(this.#byNumber.length, (index) => numberAt(index) >= number);
+    for (let index = first; index < this.#byNumber.length && numberAt(index) === number; index++) {
+      found = this.#byNumber[index] ?? 0;
+      if (this.#startOf(found) >= this.#position) return found;
+    }
+    return found;
+  }
+
+  #startOf(place: number): number {
+    return this.#starts[place] ?? 0;
   }
 }
 
-interface PlacedChunk {
-  readonly chunk: Chunk;
-  readonly start: number;
-  readonly end: number;
+/** The first number for which that is so, as it is for all after it; the end if there is none. */
+function lowest(end: number, isSo: (number: number) => boolean): number {
+  let [low, high] = [0, end];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isSo(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function endOfGap(

@@ -1,10 +1,11 @@
+import { classifier, isProtectedClass, isSyncedClass } from '#core/classify.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { createManifest, type Manifest, type ManifestEntry } from '#core/manifest.ts';
 import type { RelativePath } from '#core/path-rules.ts';
-import { type ArtifactClass, classifier, isProtectedClass, isSyncedClass, type Profile } from '#core/profile.ts';
+import type { ArtifactClass, Profile } from '#core/profile.ts';
 import { type FileStats, isOlder, readStamp, sizeAt, writeStamp } from './file-stats.ts';
 import type { RowsOfFolder, SeenFiles } from './look-at-folders.ts';
-import { ColumnsBuilder, digestAt, type FileColumns, namesOf, type StatColumns } from './stat-columns.ts';
+import { ColumnsBuilder, DIGEST_BYTES, digestAt, type FileColumns, namesOf, type StatColumns } from './stat-columns.ts';
 import type { ScanMemory } from './stat-index.ts';
 import type { WalkedFolder } from './walk.ts';
 
@@ -18,7 +19,7 @@ export interface HarvestOptions {
 export interface UnreadFile {
   readonly path: string;
   readonly size: number;
-  readonly columns: HarvestedFiles;
+  readonly columns: FileColumns;
   readonly index: number;
 }
 
@@ -58,24 +59,24 @@ export class Harvest {
     for (const entry of leftOut) this.#rest.push(entry);
     const unread: UnreadFile[] = [];
     const done = { files: keptCount, bytes: keptBytes };
-    if (files === undefined) return { done, unread };
-    for (const [index, sha256] of files.digests.entries()) {
-      const size = sizeAt(files.stamps, index);
-      if (sha256 === undefined) {
-        unread.push({ path: path + files.names[index], size, columns: files, index });
+    if (seen.files === undefined || files === undefined) return { done, unread };
+    const names = seen.files.names.split('\n', seen.files.count);
+    for (const [index, sha256] of seen.files.digests.split('\n', seen.files.count).entries()) {
+      const file = { path: path + names[index], size: sizeAt(files.stamps, index) };
+      if (sha256 === '') {
+        unread.push({ ...file, columns: files, index });
         continue;
       }
       done.files++;
-      done.bytes += size;
-      this.#addEntry(files, index, { path: path + files.names[index], sha256 });
+      done.bytes += file.size;
+      this.#addDigest(files, index, { path: file.path, sha256: sha256 as Sha256 });
     }
     return { done, unread };
   }
 
   addRead({ columns, index, path }: UnreadFile, read: { readonly sha256: Sha256; readonly stats: FileStats }): void {
     writeStamp(columns.stamps, index, read.stats);
-    columns.digests[index] = read.sha256;
-    this.#addEntry(columns, index, { path, sha256: read.sha256 });
+    this.#addDigest(columns, index, { path, sha256: read.sha256 });
   }
 
   /** Where every remembered row was found again and the rest is the same, so is the sum. */
@@ -97,14 +98,16 @@ export class Harvest {
     return { manifest, toRemember };
   }
 
-  #addEntry(files: HarvestedFiles, index: number, { path, sha256 }: Pick<FileToList, 'path' | 'sha256'>): void {
-    const entry = fileEntry({ class: files.classes[index] ?? '', path, sha256 }, files.stamps, index);
+  #addDigest(files: FileColumns, index: number, { path, sha256 }: Pick<FileToList, 'path' | 'sha256'>): void {
+    files.digests.write(sha256, index * DIGEST_BYTES, 'hex');
+    const entry = fileEntry({ class: classOf(files, index), path, sha256 }, files.stamps, index);
     (this.#isToRemember(files, index) ? this.#fresh : this.#rest).push(entry);
   }
 
-  #isToRemember({ classes, stamps }: HarvestedFiles, index: number): boolean {
+  #isToRemember(files: FileColumns, index: number): boolean {
     const { memory } = this.#options;
-    return memory !== undefined && !isProtectedClass(classes[index] ?? '') && isOlder(stamps, index, memory.youngest);
+    if (memory === undefined || isProtectedClass(classOf(files, index))) return false;
+    return isOlder(files.stamps, index, memory.youngest);
   }
 
   #keepsAll(known: StatColumns): boolean {
@@ -158,11 +161,15 @@ export class Harvest {
 
   #gather(memory: ScanMemory, whole: StatColumns['whole']): StatColumns {
     const builder = new ColumnsBuilder();
-    for (const { files, kept, path, rows } of this.#folders) {
+    for (const folder of this.#folders) {
+      const { files, kept, path, rows } = folder;
+      folder.files = undefined;
       builder.startFolder(path);
       if (memory.known !== undefined && kept === 'all') builder.addAll(memory.known, rows);
       else if (memory.known !== undefined && kept !== 'all') builder.addSome(memory.known, rows, kept);
-      const fresh = [...(files?.names.keys() ?? [])].filter((index) => files && this.#isToRemember(files, index));
+      const fresh = [...(files?.classNumbers.keys() ?? [])].filter(
+        (index) => files && this.#isToRemember(files, index),
+      );
       if (files !== undefined && fresh.length > 0) builder.addFiles(files, fresh);
     }
     return builder.finish({ rehashedAt: memory.rehashedAt, profile: this.#options.profileDigest, whole });
@@ -174,20 +181,17 @@ interface HarvestedFolder {
   readonly rows: RowsOfFolder;
   readonly kept: 'all' | readonly number[];
   readonly isFilled: boolean;
-  readonly files: HarvestedFiles | undefined;
+  /** Until they are gathered. */
+  files: FileColumns | undefined;
 }
 
-interface HarvestedFiles extends FileColumns {
-  readonly digests: (Sha256 | undefined)[];
+/** Without the digests, which come one by one. */
+function columnsOf({ classes, classNumbers, count, names, stamps }: SeenFiles): FileColumns {
+  return { names, classes, classNumbers, stamps, digests: Buffer.alloc(count * DIGEST_BYTES) };
 }
 
-function columnsOf({ classes, classNumbers, count, digests, names, stamps }: SeenFiles): HarvestedFiles {
-  return {
-    names: names.split('\n', count),
-    classes: Array.from(classNumbers, (number) => classes[number] ?? ''),
-    stamps,
-    digests: digests.split('\n', count).map((digest) => (digest === '' ? undefined : (digest as Sha256))),
-  };
+function classOf({ classes, classNumbers }: FileColumns, index: number): ArtifactClass {
+  return classes[classNumbers[index] ?? 0] ?? '';
 }
 
 function placesOf({ count, first }: RowsOfFolder): number[] {

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { writeFileDurably } from '#adapters/durable-file.ts';
+import { hasCode } from '#adapters/file-errors.ts';
 import { sha256Schema } from '#core/digest.ts';
 import { parseJson, parseValue } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { folderPathSchema } from '#core/manifest.ts';
 import { orderSchema } from '#core/order.ts';
 import { operationSchema } from '#core/plan.ts';
+import { syncIdSchema } from '#core/sync.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 const JOURNAL_FORMAT = 'lockstep-journal/1';
@@ -15,12 +17,16 @@ const headerSchema = z.strictObject({
   format: z.literal(JOURNAL_FORMAT),
   order: orderSchema.refine((order) => order.step === 'apply', 'expected an apply order'),
   startedAt: z.iso.datetime(),
+  /** For the hooks that a recovery runs. */
+  mode: z.enum(['overwrite', 'mirror', 'rollback']),
+  /** There in mode `rollback`: what was kept of that sync has then served. */
+  rollbackOf: syncIdSchema.optional(),
   /** The states that an undo must lead back to. */
   before: z.strictObject({ state: sha256Schema, protectedState: sha256Schema }),
 });
 
 /** A folder that was there before: to be made again, or to get its times back. */
-const folderSchema = z.strictObject({
+export const folderSchema = z.strictObject({
   path: z.union([z.literal(''), folderPathSchema]),
   mode: z.int(),
   uid: z.int(),
@@ -82,8 +88,9 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new InvalidDocument(path, 'it cannot be read', { cause });
+    if (hasCode(cause, 'ENOENT', 'ENOTDIR')) return undefined;
+    // A disk that fails for once is no damage: the next look may read it.
+    if (hasCode(cause, 'EISDIR', 'ELOOP', 'EACCES')) throw new InvalidDocument(path, 'it cannot be read', { cause });
+    throw cause;
   }
 }

@@ -1,7 +1,8 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
+import { classifier, IGNORE_CLASS, UNRECOGNISED } from '#core/classify.ts';
 import type { Sha256 } from '#core/digest.ts';
 import type { LeftOut } from '#core/manifest.ts';
-import { type ArtifactClass, classifier, IGNORE_CLASS, type Profile, UNRECOGNISED } from '#core/profile.ts';
+import type { ArtifactClass, Profile } from '#core/profile.ts';
 import { type FileStats, isStamp, STAMP_FIELDS, writeStamp } from './file-stats.ts';
 import { hashQuickly } from './hash-files.ts';
 import { type Listed, listFolder } from './list-folder.ts';

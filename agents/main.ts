@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// First: what loads makes the heap grow.
+import './lean-heap.ts';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -9,14 +11,18 @@ import { loadProfile } from '#adapters/profile-file.ts';
 import { BadInput, LockstepError, OrderRefused } from '#core/errors.ts';
 import { serverIdSchema } from '#core/server.ts';
 import { keyId } from '#core/signed.ts';
-import { type AgentLog, findRoot, runAgent } from './agent.ts';
+import { findRoot, runAgent } from './agent.ts';
 import { type AgentFile, readAgentFile } from './agent-file.ts';
 import { assertApart } from './assert-apart.ts';
 import { followBandwidth, parseRate, readBandwidth, writeBandwidth } from './bandwidth.ts';
 import { examine } from './doctor.ts';
 import { enrolAgent, openAgentSigner } from './enrol.ts';
+import { hookEnvironment } from './hook-settings.ts';
+import { assertReadable } from './recover.ts';
+import { recoverRoot } from './recover-root.ts';
 import { scan } from './scan.ts';
 import { showScan, summariseScan } from './scan-report.ts';
+import { showRecovery } from './show-recovery.ts';
 import { StatIndex } from './stat-index.ts';
 import { AGENT_VERSION } from './version.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -59,6 +65,7 @@ function describeProgram(outcome: { status: number }): Command {
   describeScan(program);
   describeEnroll(program);
   describeDoctor(program, outcome);
+  describeRecover(program, outcome);
   describeBandwidth(program);
   return program;
 }
@@ -191,11 +198,40 @@ function describeDoctor(program: Command, outcome: { status: number }): void {
     .addOption(stateOption())
     .addHelpText('after', examples('lockstep-agent doctor --state /var/lib/lockstep-agent'))
     .action(async ({ state }: { state: string }) => {
-      for await (const { check, detail, isGood } of examine(resolve(state))) {
+      for await (const { check, detail, isGood } of examine(resolve(state), surroundings())) {
         process.stdout.write(`${isGood ? 'ok  ' : 'FAIL'} ${check}: ${detail}\n`);
         if (!isGood) outcome.status = 1;
       }
     });
+}
+
+function describeRecover(program: Command, outcome: { status: number }): void {
+  program
+    .command('recover')
+    .description(
+      'Settles an apply that was cut off, as every start of the agent does: old files or new. Needs no store.',
+    )
+    .requiredOption('--root <folder>', 'the folder that is kept in lockstep')
+    .addOption(stateOption())
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      examples(
+        'lockstep-agent recover --root /srv/thinmanager',
+        'lockstep-agent recover --root /srv/thinmanager --state /var/lib/lockstep-agent --json',
+      ),
+    )
+    .action(async ({ json, root, state }: RecoverOptions) => {
+      const applies = await recoverRoot({ root, stateFolder: resolve(state), ...surroundings() });
+      process.stdout.write(json === true ? `${JSON.stringify({ root, applies })}\n` : showRecovery(applies));
+      if (applies.some(({ tree }) => tree === 'unsettled')) outcome.status = 1;
+    });
+}
+
+interface RecoverOptions {
+  readonly root: string;
+  readonly state: string;
+  readonly json?: boolean;
 }
 
 interface EnrollOptions {
@@ -233,6 +269,8 @@ async function enroll(options: EnrollOptions): Promise<void> {
 
 async function run(stateFolder: string, pollMilliseconds: number, isFull: boolean): Promise<void> {
   const file = await assertEnrolled(stateFolder);
+  // Before all else, and the store above all: that may be out of reach for long.
+  assertReadable(await recoverRoot({ root: file.root, stateFolder, ...surroundings() }));
   await readBandwidth(stateFolder);
   assertApart(await findRoot(file.root), stateFolder, file.store);
   const stopping = new AbortController();
@@ -244,10 +282,11 @@ async function run(stateFolder: string, pollMilliseconds: number, isFull: boolea
     signer: await openAgentSigner(stateFolder),
     fullRehashMilliseconds: isFull ? 0 : undefined,
     bytesPerSecond: followBandwidth(stateFolder, writeLog),
+    ...surroundings(),
   };
   try {
     await runAgent(
-      { ...file, ...parts, stateFolder, now: () => new Date(), log: writeLog, pollMilliseconds, workers },
+      { ...file, ...parts, stateFolder, now: () => new Date(), pollMilliseconds, workers },
       stopping.signal,
     );
   } finally {
@@ -261,9 +300,14 @@ async function assertEnrolled(stateFolder: string): Promise<AgentFile> {
   throw new BadInput(`there is no agent.json in ${stateFolder}: enrol this server first, with lockstep-agent enroll`);
 }
 
-const writeLog: AgentLog = (event, fields) => {
+function writeLog(event: string, fields: Record<string, unknown>): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`);
-};
+}
+
+/** What only the program knows. */
+function surroundings() {
+  return { hookEnvironment: hookEnvironment(process.env), log: writeLog };
+}
 
 function stateOption(): Option {
   const base = process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state');

@@ -78,7 +78,7 @@ async function answer(
   signal: AbortSignal,
 ): Promise<void> {
   await context.state.keepAnswer({ sequence: order.sequence, receipt });
-  if (receipt.payload.outcome !== 'FAILED') await removeWork(context.root, order, receipt.payload);
+  if (receipt.payload.outcome !== 'FAILED') await removeWork(context, order, receipt.payload);
   // The last words of an agent that was told to stop while it swapped.
   await sendKeptAnswer(context, signal.aborted ? AbortSignal.timeout(LAST_WORDS_MILLISECONDS) : signal);
 }

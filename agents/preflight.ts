@@ -1,16 +1,19 @@
 import { accessSync, constants, lstatSync, type Stats } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { hasCode } from '#adapters/file-errors.ts';
+import { isSyncedClass } from '#core/classify.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { type Manifest, type ManifestEntry, stateLine } from '#core/manifest.ts';
+import type { ApplyOrder } from '#core/order.ts';
 import { foldPath } from '#core/path-rules.ts';
 import type { Operation, PlanPart } from '#core/plan.ts';
-import { isSyncedClass } from '#core/profile.ts';
-import { foldersAbove, replaces } from './activate.ts';
+import { needAcknowledgement } from '#core/removals.ts';
+import { foldersAbove, removes, replaces } from './activate.ts';
 import { allocatedBytes } from './carry-over.ts';
 import type { AgentContext } from './context.ts';
-import { findEntry } from './find-entry.ts';
+import { findEntry, isThere } from './find-entry.ts';
 import type { FormerFolder } from './journal.ts';
+import { preImageBytes } from './pre-images.ts';
 import { type FileStamp, sameStamp } from './read-file.ts';
 import { RealNames } from './real-names.ts';
 
@@ -30,7 +33,7 @@ export function assertAllowed(
     if (!isSyncedClass(own)) {
       throw new OrderRefused('PROTECTED_PATH', `${JSON.stringify(operation.path)} is ${own} here and is never written`);
     }
-    if (operation.change !== 'create-folder' && operation.class !== own) {
+    if ('class' in operation && operation.class !== own) {
       throw new OrderRefused(
         'GUARD',
         `${JSON.stringify(operation.path)} is ${own} here, the plan says ${operation.class}`,
@@ -48,6 +51,21 @@ export function assertNothingProtected(operations: readonly Operation[], manifes
     if (hit !== undefined)
       throw new OrderRefused('PROTECTED_PATH', `${JSON.stringify(path)} is the protected file ${JSON.stringify(hit)}`);
   }
+}
+
+/** That so much is removed only if the approval says so; what a rollback removes was put there by a sync. */
+export function assertRemovalsApproved(
+  { acknowledgedRemovals, maxRemovalPercent }: ApplyOrder,
+  { header, operations }: PlanPart,
+  { summary }: Manifest,
+): void {
+  const removed = operations.filter(({ change }) => change === 'remove').length;
+  if (header.mode === 'rollback' || removed === acknowledgedRemovals) return;
+  if (!needAcknowledgement({ removed, held: summary.artifacts, maxPercent: maxRemovalPercent })) return;
+  throw new OrderRefused(
+    'GUARD',
+    `the plan removes ${removed} of ${summary.artifacts} files here, and its approval does not acknowledge that: approve it with --acknowledge-removals`,
+  );
 }
 
 /** That the tree is what the plan was made for; `approved` is that state's manifest, to name what differs. */
@@ -107,7 +125,7 @@ class Survey {
   constructor(root: string, operations: readonly Operation[]) {
     this.#root = root;
     this.#operations = operations;
-    this.#removed = new Set(operations.flatMap(({ change, path }) => (change === 'remove' ? [path as string] : [])));
+    this.#removed = new Set(operations.flatMap((operation) => (removes(operation) ? [operation.path as string] : [])));
     this.#makesRoom = new Set([...this.#removed].flatMap((path) => [path, ...foldersAbove(path)].map(foldPath)));
     this.#names = new RealNames(root);
   }
@@ -115,6 +133,8 @@ class Survey {
   run(): Site {
     this.#assertFolder('', lstatSync(this.#root));
     for (const [number, operation] of this.#operations.entries()) {
+      // A folder that is gone already is not to be made again.
+      if (operation.change === 'remove-folder' && !isThere(`${this.#root}/${operation.path.slice(0, -1)}`)) continue;
       for (const folder of foldersAbove(operation.path)) this.#visitFolder(folder);
       if (replaces(operation)) this.#formerFiles.set(number, this.#formerFile(operation.path));
       else if (operation.change === 'create') this.#assertFree(operation.path);
@@ -220,7 +240,10 @@ export async function assertSpace(
   for (const { path, size } of toWrite)
     needed += Math.max(0, Math.ceil(size / bsize) * bsize - (size === 0 ? 0 : allocatedBytes(path)));
   const free = bavail * bsize;
-  if (needed > free) throw noSpace(root, `${needed} bytes are needed, ${free} are free`);
+  if (needed <= free) return;
+  const kept = preImageBytes(root);
+  const hint = kept === 0 ? '' : `; pre-images of earlier applies take ${kept}, see keepPreImages in agent.json`;
+  throw noSpace(root, `${needed} bytes are needed, ${free} are free${hint}`);
 }
 
 export function noSpace(root: string, problem: string, cause?: unknown): OrderRefused {

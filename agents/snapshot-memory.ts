@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import { type Chunk, decodeIndex, type EncodedIndex, encodeIndex, type Index } from '#core/chunk-index.ts';
+import type { ChunkTable } from '#core/chunk-table.ts';
 import { type Sha256, sha256Schema } from '#core/digest.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { decodeManifest, encodeManifest, type Manifest, type ManifestEntry } from '#core/manifest.ts';
@@ -50,12 +51,13 @@ export class SnapshotMemory {
   }
 
   /** Chunks in packs that an interrupted snapshot has uploaded; the last of them perhaps not. */
-  async uploaded(): Promise<Chunk[]> {
-    const chunks: Chunk[] = [];
+  async uploaded(): Promise<ChunkTable[]> {
+    const tables: ChunkTable[] = [];
     for (const digest of await this.#list('uploaded')) {
-      chunks.push(...((await this.#read('uploaded', digest, decodeIndex))?.chunks.values() ?? []));
+      const index = await this.#read('uploaded', digest, decodeIndex);
+      if (index !== undefined) tables.push(index.chunks);
     }
-    return chunks;
+    return tables;
   }
 
   async rememberUpload(chunks: readonly Chunk[]): Promise<void> {

@@ -1,4 +1,5 @@
-import { basesOf, type Chunk, type Recipe } from '#core/chunk-index.ts';
+import { basesOf, type Chunk, type ListedRecipe, type Recipe } from '#core/chunk-index.ts';
+import { ChunkTable, ListedChunks } from '#core/chunk-table.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { freeBytes } from '#core/free-bytes.ts';
@@ -8,7 +9,7 @@ import type { ObjectStore } from '#core/ports/object-store.ts';
 import { encodeSnapshot, type Snapshot } from '#core/snapshot.ts';
 import { arrangeIndexes } from './arrange-indexes.ts';
 import { BaseSupply } from './base-supply.ts';
-import type { CutFile, OfferedChunk, Wish } from './cut-files.ts';
+import type { OfferedChunk, Wish } from './cut-files.ts';
 import { Predecessor } from './find-bases.ts';
 import { eachInParallel } from './in-parallel.ts';
 import { PackCache } from './pack-cache.ts';
@@ -51,7 +52,8 @@ export async function takeSnapshot(
   const former = await formerContents(memory, last);
   const known = await findKnown(request, memory, last && { ...last, contents: new Set(former.values()) });
   const contents = distinctContents(manifest, former);
-  const recipes = new Map(known.recipes.filter(({ sha256 }) => contents.has(sha256)).map((one) => [one.sha256, one]));
+  const recipes = new Map<Sha256, Recipe>();
+  for (const [sha256, recipe] of known.recipes) if (contents.has(sha256)) recipes.set(sha256, recipe);
   const missing = [...contents.values()].filter(({ sha256 }) => !recipes.has(sha256));
   const upload = new Upload(request, { known, memory, cache: await PackCache.open(request.stateFolder) });
   const fresh = await upload.run(missing);
@@ -113,8 +115,8 @@ async function formerContents(
 interface Known {
   /** In the store; those that new ones can be put before. */
   readonly indexes: readonly RememberedIndex[];
-  readonly recipes: readonly Recipe[];
-  readonly chunks: Map<Sha256, Chunk>;
+  readonly recipes: ReadonlyMap<Sha256, ListedRecipe>;
+  readonly chunks: ChunkTable;
 }
 
 /**
@@ -127,34 +129,21 @@ async function findKnown(
   last: (LastSnapshot & { readonly contents: ReadonlySet<Sha256> }) | undefined,
 ): Promise<Known> {
   const indexes = (last === undefined ? undefined : await memory.indexes(last)) ?? [];
-  const oldestFirst = indexes.toReversed();
-  const recipes = new Map(oldestFirst.flatMap((index) => [...index.recipes]));
-  const listed = oldestFirst.flatMap((index) => [...index.chunks.values()]);
-  const uploaded = await memory.uploaded();
+  const recipes = new Map(indexes.toReversed().flatMap((index) => [...index.recipes]));
+  const listed = [...(await memory.uploaded()), ...indexes.map(({ chunks }) => chunks)];
   const isComplete = last?.isComplete === true;
-  const certain = isComplete ? [...last.contents].flatMap((content) => recipes.get(content)?.chunks ?? []) : [];
-  const there = packsOf(certain);
-  const found = await findPacks(request, packsOf([...listed, ...uploaded]).difference(there));
+  const there = new Set<Sha256>();
+  if (isComplete) for (const content of last.contents) recipes.get(content)?.chunks.addPacksTo(there);
+  const named = new Set(listed.flatMap(({ packs }) => packs));
+  const found = await findPacks(request, named.difference(there));
   for (const pack of found) there.add(pack);
-  const isThere = (chunk: Chunk): boolean =>
-    there.has(chunk.pack) && (chunk.encoding !== 'zstd-dict' || chunk.bases.every(isThere));
-  const chunks = [...listed, ...uploaded].filter(isThere);
-  return {
-    indexes: isComplete ? indexes : [],
-    recipes: [...recipes.values()].filter((recipe) => recipe.chunks.every(isThere)),
-    chunks: new Map(chunks.map((chunk) => [chunk.sha256, chunk])),
-  };
-}
-
-/** With those of their bases. */
-function packsOf(chunks: Iterable<Chunk>): Set<Sha256> {
-  const packs = new Set<Sha256>();
-  const add = (chunk: Chunk): void => {
-    packs.add(chunk.pack);
-    basesOf(chunk).forEach(add);
-  };
-  for (const chunk of chunks) add(chunk);
-  return packs;
+  const isThere = (chunk: Chunk): boolean => there.has(chunk.pack) && basesOf(chunk).every(isThere);
+  if (!named.isSubsetOf(there)) {
+    for (const [sha256, { chunks }] of recipes) if (!Iterator.from(chunks).every(isThere)) recipes.delete(sha256);
+  }
+  const chunks = new ChunkTable();
+  for (const table of listed) for (const chunk of table.values()) if (isThere(chunk)) chunks.place(chunk);
+  return { indexes: isComplete ? indexes : [], recipes, chunks };
 }
 
 async function findPacks({ signal, store }: SnapshotRequest, packs: ReadonlySet<Sha256>): Promise<Set<Sha256>> {
@@ -163,6 +152,12 @@ async function findPacks({ signal, store }: SnapshotRequest, packs: ReadonlySet<
     if ((await store.head(keys.pack(pack), signal === undefined ? {} : { signal })) !== undefined) there.add(pack);
   });
   return there;
+}
+
+interface FileAtWork {
+  readonly path: string;
+  readonly recipe: ListedRecipe;
+  readonly predecessor: Predecessor | undefined;
 }
 
 interface UploadMeans {
@@ -176,21 +171,19 @@ class Upload {
   readonly #packs: PackWriter;
   readonly #supply: BaseSupply;
   readonly #cache: PackCache;
-  readonly #chunks: Map<Sha256, Chunk>;
-  readonly #recipes: ReadonlyMap<Sha256, Recipe>;
-  /** In a pack, or on the way into one. */
-  readonly #claimed: Set<Sha256>;
+  /** In a pack, or, without a place, on the way into one. */
+  readonly #chunks: ChunkTable;
+  readonly #recipes: ReadonlyMap<Sha256, ListedRecipe>;
   #done = { files: 0, bytes: 0 };
 
   constructor(request: SnapshotRequest, { cache, known: { chunks, recipes }, memory }: UploadMeans) {
     this.#request = request;
     this.#cache = cache;
     this.#chunks = chunks;
-    this.#recipes = new Map(recipes.map((recipe) => [recipe.sha256, recipe]));
-    this.#claimed = new Set(chunks.keys());
+    this.#recipes = recipes;
     this.#supply = new BaseSupply(request.store, cache, request.signal);
     const events = {
-      placed: (chunk: Chunk) => this.#chunks.set(chunk.sha256, chunk),
+      placed: (chunk: Chunk) => this.#chunks.place(chunk),
       uploading: (placed: readonly Chunk[]) => memory.rememberUpload(placed),
       uploaded: (pack: Sha256, bytes: Uint8Array) => cache.add(pack, bytes),
     };
@@ -203,42 +196,39 @@ class Upload {
 
   async run(contents: readonly Content[]): Promise<Recipe[]> {
     this.#request.onPlan?.({ files: contents.length, bytes: contents.reduce((sum, { size }) => sum + size, 0) });
-    const cut: { readonly content: Content; readonly chunks: readonly Sha256[] }[] = [];
+    const cut: Recipe[] = [];
     await eachInParallel(batches(contents), STREAMS, async (batch) => {
-      const files = await this.#cut(batch);
-      for (const [index, content] of batch.entries()) {
-        const file = files[index];
-        if (file?.kind !== 'cut') throw new TreeChanged(content.path);
-        cut.push({ content, chunks: file.chunks });
-      }
+      for (const recipe of await this.#cut(batch)) cut.push(recipe);
     });
     await this.#packs.finish();
     await this.#cache.trim(this.#supply.used, this.#request.now());
-    return cut.map(({ content, chunks }) => ({
-      sha256: content.sha256,
-      size: content.size,
-      chunks: chunks.map((chunk) => this.#placeOf(chunk)),
-    }));
+    return cut;
   }
 
-  async #cut(batch: readonly Content[]): Promise<CutFile[]> {
+  async #cut(contents: readonly Content[]): Promise<Recipe[]> {
     const { root, signal, workers } = this.#request;
     const conversation = await workers.open('cut', {
       root,
-      files: batch.map(({ path, sha256 }) => ({ path, sha256 })),
+      files: contents.map(({ path, sha256 }) => ({ path, sha256 })),
     });
-    const predecessors = batch.map(({ former }) => this.#predecessor(former));
+    const files = contents.map(({ former, path, sha256, size }) => ({
+      path,
+      recipe: { sha256, size, chunks: new ListedChunks(this.#chunks) },
+      predecessor: this.#predecessor(former),
+    }));
     try {
       for (let reply: unknown; ; ) {
         signal?.throwIfAborted();
         const step = await conversation.next(reply);
         reply = undefined;
         if (step.done === true) {
-          this.#report(batch.length, 0);
-          return step.value;
+          const changed = files.find((_, index) => step.value[index] !== 'cut');
+          if (changed !== undefined) throw new TreeChanged(changed.path);
+          this.#report(files.length, 0);
+          return files.map(({ recipe }) => recipe);
         }
         if (step.value.kind === 'offer') {
-          reply = await this.#choose(step.value.chunks, predecessors);
+          reply = await this.#choose(step.value.chunks, files);
         } else {
           await this.#packs.add(step.value.chunks, step.value.bytes);
           freeBytes(step.value.bytes);
@@ -256,28 +246,23 @@ class Upload {
     return recipe === undefined ? undefined : new Predecessor(recipe);
   }
 
-  async #choose(offered: readonly OfferedChunk[], predecessors: readonly (Predecessor | undefined)[]): Promise<Wish[]> {
+  async #choose(offered: readonly OfferedChunk[], files: readonly FileAtWork[]): Promise<Wish[]> {
     this.#report(
       0,
       offered.reduce((sum, { size }) => sum + size, 0),
     );
-    const isNew = offered.map(({ sha256 }) => {
-      const isClaimed = this.#claimed.has(sha256);
-      this.#claimed.add(sha256);
-      return !isClaimed;
+    const isNew = offered.map(({ file, sha256 }) => {
+      const before = this.#chunks.size;
+      const number = this.#chunks.add(sha256);
+      files[file]?.recipe.chunks.push(number);
+      return number === before;
     });
     const bases = [...Map.groupBy(offered, ({ file }) => file)].flatMap(
-      ([file, chunks]) => predecessors[file]?.follow(chunks) ?? chunks.map(() => []),
+      ([file, chunks]) => files[file]?.predecessor?.follow(chunks) ?? chunks.map(() => []),
     );
     const wanted = bases.map((found, index) => (isNew[index] === true ? found : []));
     const kept = await this.#supply.provide(wanted);
     return kept.map((found, index) => (isNew[index] === true ? { bases: found } : 'not-wanted'));
-  }
-
-  #placeOf(chunk: Sha256): Chunk {
-    const place = this.#chunks.get(chunk);
-    if (place === undefined) throw new Error(`chunk ${chunk} was cut but not packed`);
-    return place;
   }
 
   #report(files: number, bytes: number): void {

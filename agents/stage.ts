@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { syncFolder } from '#adapters/durable-file.ts';
 import type { Index, Recipe } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
@@ -8,9 +9,11 @@ import { bringsContent, type ContentOperation, type Operation } from '#core/plan
 import type { Snapshot } from '#core/snapshot.ts';
 import { takeStaged } from './carry-over.ts';
 import { fetchContents, scratchBytes } from './fetch.ts';
+import { findEntry } from './find-entry.ts';
 import { findOwnChunks } from './find-own-chunks.ts';
 import { eachInParallel } from './in-parallel.ts';
 import type { Work } from './obey.ts';
+import { listPreImages, type PreImages, preImageOf } from './pre-images.ts';
 import { assertSpace, type Site } from './preflight.ts';
 import type { FileToSeal } from './seal-files.ts';
 import { rangeBytes } from './throttled-store.ts';
@@ -22,7 +25,12 @@ export interface Staging extends Pick<Work, 'context' | 'progress' | 'signal'> {
   readonly site: Site;
   /** What the destination holds: its own files are the nearest source. */
   readonly manifest: Manifest;
-  /** Fetched only when something is missing here. */
+  /** `undefined` for a rollback: it puts back what was kept here. */
+  readonly contents: StoredContents | undefined;
+}
+
+/** Fetched only when something is missing here. */
+export interface StoredContents {
   readonly snapshotKey: string;
   readonly loadSnapshot: () => Promise<Snapshot>;
   readonly loadIndex: (digest: Sha256) => Promise<Index>;
@@ -30,7 +38,8 @@ export interface Staging extends Pick<Work, 'context' | 'progress' | 'signal'> {
 
 /**
  * Brings all new content into the work folder, verified and durable: what an interrupted run has left there, copies of
- * the server's own files, and only then the store. Nothing outside the work folder is touched.
+ * the server's own files, and only then the store, or for a rollback what was kept here. Nothing outside the work folder
+ * is touched.
  */
 export async function stage(staging: Staging): Promise<void> {
   const { context, operations, work } = staging;
@@ -42,11 +51,43 @@ export async function stage(staging: Staging): Promise<void> {
   let missing = await sealAll(staging, wanted);
   await assertSpace(context.root, missing);
   missing = await sealAll(staging, missing.flatMap(copiesOfOwn(staging)), missing);
+  if (staging.contents === undefined) await stageKept(staging, missing);
+  else await stageFetched(staging, staging.contents, missing);
+  await syncFolder(`${work.path}/new`);
+}
+
+async function stageFetched(staging: Staging, contents: StoredContents, missing: readonly FileToSeal[]): Promise<void> {
   const [firsts, duplicates] = splitByContent(missing);
-  await fetchMissing(staging, firsts, duplicates);
+  await fetchMissing(staging, contents, { firsts, duplicates });
   await sealOrRefuse(staging, firsts);
   await sealOrRefuse(staging, duplicates);
-  await syncFolder(`${work.path}/new`);
+}
+
+/** Of the newest apply first; what is damaged there may be whole in another. */
+async function stageKept(staging: Staging, wanted: readonly FileToSeal[]): Promise<void> {
+  let missing = [...wanted];
+  for (const preImages of listPreImages(staging.context.root)) {
+    if (missing.length === 0) return;
+    missing = await sealAll(staging, missing.flatMap(copiesOfKept(preImages)), missing);
+  }
+  const [first] = missing;
+  if (first === undefined) return;
+  const number = Number(basename(first.path).split('.')[0]);
+  throw new OrderRefused(
+    'NO_PRE_IMAGES',
+    `${missing.length} of the old files are not kept here any more, or not as they were, ${JSON.stringify(staging.operations[number]?.path)} first; nothing was changed: bring them by a sync from a server that has them`,
+  );
+}
+
+function copiesOfKept(preImages: PreImages): (file: FileToSeal) => FileToSeal[] {
+  return (file) => {
+    const copyOf = preImageOf(preImages, file.sha256);
+    const kept = findEntry(copyOf);
+    if (kept?.isFile() !== true) return [];
+    const { gid, uid } = kept;
+    // What is made anew is to belong to whom it belonged before.
+    return [{ ...file, copyOf, owner: file.owner ?? { uid, gid } }];
+  };
 }
 
 function toSeal({ site, work }: Staging, number: number, operation: ContentOperation): FileToSeal {
@@ -85,12 +126,12 @@ function splitByContent(files: readonly FileToSeal[]): readonly [readonly FileTo
 
 async function fetchMissing(
   staging: Staging,
-  files: readonly FileToSeal[],
-  duplicates: readonly FileToSeal[],
+  contents: StoredContents,
+  { duplicates, firsts: files }: { readonly firsts: readonly FileToSeal[]; readonly duplicates: readonly FileToSeal[] },
 ): Promise<void> {
   const { context, progress, signal, work } = staging;
   if (files.length === 0) return;
-  const recipes = await findRecipes(staging, files);
+  const recipes = await findRecipes(contents, files);
   const own = await findOwnChunks(staging, [...recipes.values()]);
   const bases = { path: work.bases, size: scratchBytes(recipes.values(), own) };
   await assertSpace(context.root, [...files, ...duplicates, bases]);
@@ -99,7 +140,7 @@ async function fetchMissing(
     ...context,
     signal,
     files: files.map(({ path, sha256, size }) => ({ path, recipe: recipeOf(recipes, sha256, size) })),
-    snapshotKey: staging.snapshotKey,
+    snapshotKey: contents.snapshotKey,
     scratch: work.bases,
     own,
     rangeBytes: () => rangeBytes(context.bytesPerSecond?.()),
@@ -111,7 +152,7 @@ async function fetchMissing(
 
 /** Reads no more indexes than it needs: what is new is in the first. */
 async function findRecipes(
-  { loadIndex, loadSnapshot }: Staging,
+  { loadIndex, loadSnapshot }: StoredContents,
   files: readonly FileToSeal[],
 ): Promise<Map<Sha256, Recipe>> {
   const recipes = new Map<Sha256, Recipe>();

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Sha256, sha256Schema } from '#core/digest.ts';
 import { parseJson, parseValue } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 import { type ManifestSummary, manifestSummarySchema } from '#core/manifest.ts';
 import { type ArtifactClass, artifactClassSchema } from '#core/profile.ts';
 import { STAMP_FIELDS } from './file-stats.ts';
@@ -72,14 +73,20 @@ export function encodeStatColumns(columns: StatColumns, root: string): Uint8Arra
   const numbers = new Map(table.map((name, number) => [name, number]));
   const paths = Buffer.from([...folders.keys()].map((path) => `${path}\n`).join(''));
   const sizes = new Uint32Array([...folders.values()].flatMap(({ count, names: [from, to] }) => [count, to - from]));
-  const bytes = Buffer.concat([
-    paths,
-    bytesOf(sizes),
-    bytesOf(transpose(stamps, new BigInt64Array(stamps.length), { rows: classes.length, columns: STAMP_FIELDS })),
-    digests,
-    Uint8Array.from(classes, (name) => numbers.get(name) ?? 0),
-    names,
-  ]);
+  const bytes = Buffer.allocUnsafeSlow(
+    paths.length + sizes.byteLength + stamps.byteLength + digests.length + classes.length + names.length,
+  );
+  let at = 0;
+  for (const part of [
+    [paths, bytesOf(sizes)],
+    fieldsOf(stamps),
+    [digests, Uint8Array.from(classes, (name) => numbers.get(name) ?? 0), names],
+  ]) {
+    for (const piece of part) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+  }
   const header: z.infer<typeof headerSchema> = {
     format: 'lockstep-stat-index/2',
     agent: AGENT_VERSION,
@@ -93,10 +100,11 @@ export function encodeStatColumns(columns: StatColumns, root: string): Uint8Arra
     pathBytes: paths.length,
   };
   const sealed = { ...header, sha256: sealOf(header, bytes) };
-  return Buffer.concat([
-    Buffer.from(`${JSON.stringify(sealed)}\n`),
-    zstdCompressSync(bytes, { chunkSize: CHUNK_BYTES }),
-  ]);
+  const compressed = zstdCompressSync(bytes, { chunkSize: CHUNK_BYTES });
+  freeBytes(bytes);
+  const encoded = Buffer.concat([Buffer.from(`${JSON.stringify(sealed)}\n`), compressed]);
+  freeBytes(compressed);
+  return encoded;
 }
 
 /** InvalidDocument for anything but what was written here for this root. */
@@ -106,11 +114,16 @@ export function decodeStatColumns(what: string, bytes: Uint8Array, root: string)
   const text = Buffer.from(bytes.subarray(0, end)).toString();
   const { sha256: seal, ...header } = parseValue(what, sealSchema, parseJson(what, text));
   if (header.root !== root) throw new InvalidDocument(what, `it is about ${header.root}`);
-  const columns = decompress(what, bytes.subarray(end + 1));
-  if (sealOf(header, columns) !== seal) throw new InvalidDocument(what, 'it is damaged');
-  return takeApart(what, header, columns);
+  const columns = decompress(what, bytes.subarray(end + 1), header);
+  try {
+    if (sealOf(header, columns) !== seal) throw new InvalidDocument(what, 'it is damaged');
+    return takeApart(what, header, columns);
+  } finally {
+    freeBytes(columns);
+  }
 }
 
+/** Copies all. */
 function takeApart(what: string, header: z.infer<typeof headerSchema>, bytes: Buffer): StatColumns {
   const { files, folders, pathBytes, profile, rehashedAt, whole } = header;
   let at = 0;
@@ -121,17 +134,21 @@ function takeApart(what: string, header: z.infer<typeof headerSchema>, bytes: Bu
   };
   const paths = take(pathBytes).toString().split('\n');
   const sizes = new Uint32Array(copyOf(take(folders * FOLDER_BYTES)));
-  const fields = new BigInt64Array(copyOf(take(files * STAMP_FIELDS * BigInt64Array.BYTES_PER_ELEMENT)));
+  const stamps = new BigInt64Array(new SharedArrayBuffer(files * STAMP_FIELDS * BigInt64Array.BYTES_PER_ELEMENT));
+  for (let field = 0; field < STAMP_FIELDS; field++) {
+    const values = new BigInt64Array(copyOf(take(files * BigInt64Array.BYTES_PER_ELEMENT)));
+    for (let row = 0; row < files; row++) stamps[row * STAMP_FIELDS + field] = values[row] ?? 0n;
+    freeBytes(new Uint8Array(values.buffer));
+  }
   const digests = Buffer.from(take(files * DIGEST_BYTES));
   const classes = Array.from(take(files), (number) => header.classes[number] ?? '');
   const names = sharedBytes(take(bytes.length - at));
-  const stamps = new BigInt64Array(new SharedArrayBuffer(fields.byteLength));
   return {
     rehashedAt,
     profile,
     whole,
     folders: rowsOf(paths, sizes),
-    rows: { names, stamps: transpose(fields, stamps, { rows: STAMP_FIELDS, columns: files }) },
+    rows: { names, stamps },
     classes,
     digests,
   };
@@ -160,11 +177,15 @@ export function namesOf({ rows: { names } }: StatColumns, { names: [from, to] }:
 
 /** The same index means the same file in all columns. */
 export interface FileColumns {
-  readonly names: readonly string[];
+  /** Each ended by a line feed. */
+  readonly names: string;
+  /** The classes that there are, and the number of each file's own among them. */
   readonly classes: readonly ArtifactClass[];
+  readonly classNumbers: Uint8Array;
   /** STAMP_FIELDS a file. */
   readonly stamps: BigInt64Array;
-  readonly digests: readonly (Sha256 | undefined)[];
+  /** DIGEST_BYTES a file. */
+  readonly digests: Buffer;
 }
 
 /** Gathers rows for the next StatColumns. */
@@ -174,6 +195,7 @@ export class ColumnsBuilder {
   readonly #stamps: BigInt64Array[] = [];
   readonly #digests: Uint8Array[] = [];
   readonly #classes: ArtifactClass[] = [];
+  readonly #taken: Uint8Array[] = [];
   #nameBytes = 0;
   #path = '';
   #first = 0;
@@ -199,15 +221,19 @@ export class ColumnsBuilder {
     const names = namesOf(known, rows);
     this.#addNames(Buffer.from(places.map((place) => `${names[place - rows.first]}\n`).join('')));
     this.#stamps.push(pick(known.rows.stamps, places));
-    this.#digests.push(Buffer.from(places.map((place) => digestAt(known, place)).join(''), 'hex'));
+    this.#digests.push(pickDigests(known.digests, places));
     for (const place of places) this.#classes.push(known.classes[place] ?? '');
   }
 
-  addFiles({ classes, digests, names, stamps }: FileColumns, indexes: readonly number[]): void {
-    this.#addNames(Buffer.from(indexes.map((index) => `${names[index]}\n`).join('')));
-    this.#stamps.push(pick(stamps, indexes));
-    this.#digests.push(Buffer.from(indexes.map((index) => digests[index]).join(''), 'hex'));
-    for (const index of indexes) this.#classes.push(classes[index] ?? '');
+  /** Their memory is the builder's from now on. */
+  addFiles({ classes, classNumbers, digests, names, stamps }: FileColumns, indexes: readonly number[]): void {
+    const isAll = indexes.length === classNumbers.length;
+    const list = isAll ? [] : names.split('\n');
+    this.#addNames(Buffer.from(isAll ? names : indexes.map((index) => `${list[index]}\n`).join('')));
+    this.#stamps.push(isAll ? stamps : pick(stamps, indexes));
+    this.#digests.push(isAll ? digests : pickDigests(digests, indexes));
+    this.#taken.push(bytesOf(stamps), digests);
+    for (const index of indexes) this.#classes.push(classes[classNumbers[index] ?? 0] ?? '');
   }
 
   finish(about: Pick<StatColumns, 'rehashedAt' | 'profile' | 'whole'>): StatColumns {
@@ -218,12 +244,14 @@ export class ColumnsBuilder {
       stamps.set(part, at);
       at += part.length;
     }
+    const digests = Buffer.concat(this.#digests);
+    for (const bytes of this.#taken) freeBytes(bytes);
     return {
       ...about,
       folders: this.#folders,
       rows: { names: Buffer.concat(this.#names), stamps },
       classes: this.#classes,
-      digests: Buffer.concat(this.#digests),
+      digests,
     };
   }
 
@@ -251,7 +279,15 @@ function pick(stamps: BigInt64Array, indexes: readonly number[]): BigInt64Array 
   return picked;
 }
 
-export function digestAt({ digests }: StatColumns, row: number): Sha256 {
+function pickDigests(digests: Uint8Array, indexes: readonly number[]): Uint8Array {
+  const picked = new Uint8Array(indexes.length * DIGEST_BYTES);
+  for (const [to, from] of indexes.entries()) {
+    picked.set(digests.subarray(from * DIGEST_BYTES, (from + 1) * DIGEST_BYTES), to * DIGEST_BYTES);
+  }
+  return picked;
+}
+
+export function digestAt({ digests }: Pick<StatColumns, 'digests'>, row: number): Sha256 {
   return Buffer.from(digests.buffer, digests.byteOffset + row * DIGEST_BYTES, DIGEST_BYTES).toString('hex') as Sha256;
 }
 
@@ -259,9 +295,14 @@ function sealOf(header: z.infer<typeof headerSchema>, columns: Uint8Array): Sha2
   return createHash('sha256').update(JSON.stringify(header)).update(columns).digest('hex') as Sha256;
 }
 
-function decompress(what: string, bytes: Uint8Array): Buffer {
+/** Into one piece, where names are of ordinary length: else there would be pieces, and what they are put together to. */
+function decompress(what: string, bytes: Uint8Array, { files, folders, pathBytes }: Counts): Buffer {
+  const likely = pathBytes + folders * FOLDER_BYTES + files * (FILE_BYTES + LIKELY_NAME);
   try {
-    return zstdDecompressSync(bytes, { chunkSize: CHUNK_BYTES, maxOutputLength: MAX_BYTES });
+    return zstdDecompressSync(bytes, {
+      chunkSize: Math.min(Math.max(likely, CHUNK_BYTES), MAX_PIECE),
+      maxOutputLength: MAX_BYTES,
+    });
   } catch (cause) {
     throw new InvalidDocument(what, 'it does not decompress', { cause });
   }
@@ -282,21 +323,26 @@ function sharedBytes(bytes: Uint8Array): Uint8Array {
   return shared;
 }
 
-/** Rows become columns: numbers of one kind, side by side, compress well. */
-function transpose(
-  values: BigInt64Array,
-  turned: BigInt64Array,
-  { columns, rows }: { readonly rows: number; readonly columns: number },
-): BigInt64Array {
-  for (let column = 0; column < columns; column++)
-    for (let row = 0; row < rows; row++) turned[column * rows + row] = values[row * columns + column] ?? 0n;
-  return turned;
+/** Rows become columns, one after the other in the same memory: numbers of one kind, side by side, compress well. */
+function* fieldsOf(stamps: BigInt64Array): Generator<Uint8Array> {
+  const values = new BigInt64Array(stamps.length / STAMP_FIELDS);
+  for (let field = 0; field < STAMP_FIELDS; field++) {
+    for (let row = 0; row < values.length; row++) values[row] = stamps[row * STAMP_FIELDS + field] ?? 0n;
+    yield bytesOf(values);
+  }
 }
 
-const DIGEST_BYTES = 32;
+type Counts = Pick<z.infer<typeof headerSchema>, 'files' | 'folders' | 'pathBytes'>;
+
+export const DIGEST_BYTES = 32;
 /** Two numbers. */
 const FOLDER_BYTES = 8;
 const LINE_FEED = 0x0a;
+/** Of its stamp, digest and class. */
+const FILE_BYTES = STAMP_FIELDS * BigInt64Array.BYTES_PER_ELEMENT + DIGEST_BYTES + 1;
+const LIKELY_NAME = 32;
+/** What is not filled takes no memory. */
+const MAX_PIECE = 256 * 1024 * 1024;
 /** Of the output: many small pieces would have to be put together. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const MAX_BYTES = 2 * 1024 * 1024 * 1024 - 1;

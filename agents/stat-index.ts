@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { InvalidDocument } from '#core/errors.ts';
+import { freeBytes } from '#core/free-bytes.ts';
 import type { AgentLog } from './agent.ts';
 import type { FolderToSee } from './look-at-folders.ts';
 import { decodeStatColumns, encodeStatColumns, namesOf, type StatColumns } from './stat-columns.ts';
@@ -47,16 +48,18 @@ export interface ScanMemory {
 export class StatIndex {
   readonly #options: StatIndexOptions;
   readonly #isMistrusted: ((path: string) => boolean) | undefined;
+  readonly #last: Last;
 
-  constructor(options: StatIndexOptions, isMistrusted?: (path: string) => boolean) {
+  constructor(options: StatIndexOptions, isMistrusted?: (path: string) => boolean, last: Last = {}) {
     this.#options = options;
     this.#isMistrusted = isMistrusted;
+    this.#last = last;
   }
 
   /** The same memory, but these files are read in any case. */
   mistrusting(isMistrusted: (path: string) => boolean): StatIndex {
     const before = this.#isMistrusted;
-    return new StatIndex(this.#options, (path) => isMistrusted(path) || before?.(path) === true);
+    return new StatIndex(this.#options, (path) => isMistrusted(path) || before?.(path) === true, this.#last);
   }
 
   async beginScan(profile: Sha256): Promise<ScanMemory> {
@@ -86,7 +89,7 @@ export class StatIndex {
     const { log, root } = this.#options;
     const path = this.#path();
     try {
-      const columns = decodeStatColumns(path, await readFile(path), root);
+      const columns = await this.#read(path, root);
       if (columns.profile !== profile) throw new InvalidDocument(path, 'it was made with another profile');
       return columns;
     } catch (error) {
@@ -97,10 +100,25 @@ export class StatIndex {
     }
   }
 
+  async #read(path: string, root: string): Promise<StatColumns> {
+    const { ctimeNs, ino, mtimeNs, size } = await stat(path, { bigint: true });
+    const stamp = [ino, size, mtimeNs, ctimeNs].join();
+    const last = stamp === this.#last.stamp ? this.#last.columns?.deref() : undefined;
+    if (last !== undefined) return last;
+    const bytes = await readFile(path);
+    const columns = decodeStatColumns(path, bytes, root);
+    freeBytes(bytes);
+    this.#last.stamp = stamp;
+    this.#last.columns = new WeakRef(columns);
+    return columns;
+  }
+
   /** A memory that cannot be written costs time, not the scan. */
   async #save(columns: StatColumns): Promise<void> {
     try {
-      await writeFileDurably(this.#path(), encodeStatColumns(columns, this.#options.root), { mode: 0o600 });
+      const bytes = encodeStatColumns(columns, this.#options.root);
+      await writeFileDurably(this.#path(), bytes, { mode: 0o600 });
+      freeBytes(bytes);
     } catch (error) {
       if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'EIO', 'ENOENT')) throw error;
       this.#options.log('stat-index-not-saved', { problem: (error as Error).message });
@@ -110,6 +128,12 @@ export class StatIndex {
   #path(): string {
     return join(this.#options.stateFolder, INDEX_FILE);
   }
+}
+
+/** What was read last, while something else keeps it or nothing has collected it: then there are not two of it. */
+interface Last {
+  stamp?: string;
+  columns?: WeakRef<StatColumns>;
 }
 
 const INDEX_FILE = 'stat-index';

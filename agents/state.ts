@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileDurably } from '#adapters/durable-file.ts';
+import { removeUnfinished, writeFileDurably } from '#adapters/durable-file.ts';
 import { sha256Schema } from '#core/digest.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { BadInput, InvalidDocument } from '#core/errors.ts';
@@ -18,7 +18,13 @@ const stateSchema = z.strictObject({
   /** Of the last scan. */
   manifest: sha256Schema.optional(),
   /** The newest order that was read, and how the store names that version of it. */
-  newest: z.strictObject({ sequence: z.int().positive(), etag: z.string().min(1).max(1024) }).optional(),
+  newest: z
+    .strictObject({
+      sequence: z.int().positive(),
+      etag: z.string().min(1).max(1024),
+      issuedAt: z.iso.datetime().optional(),
+    })
+    .optional(),
 });
 
 const answerSchema = z.strictObject({ sequence: z.int().positive(), receipt: signedReceiptSchema });
@@ -46,6 +52,7 @@ export class AgentState {
 
   static async open(folder: string): Promise<AgentState> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await removeUnfinished(folder, (name) => !OTHERS_WRITE.has(name));
     const state = await readDocument(join(folder, STATE_FILE), stateSchema);
     return new AgentState(folder, state ?? { format: 'lockstep-agent-state/1', lastSequence: 0 });
   }
@@ -56,6 +63,11 @@ export class AgentState {
 
   get manifest(): State['manifest'] {
     return this.#state.manifest;
+  }
+
+  /** The newest order that was read. */
+  get newest(): State['newest'] {
+    return this.#state.newest;
   }
 
   /** What needs no further look, also after a restart: every order up to it is done with. */
@@ -122,5 +134,7 @@ async function readDocument<T>(path: string, schema: z.ZodType<T>): Promise<T | 
   }
 }
 
+/** By commands, also while the agent runs. */
+const OTHERS_WRITE: ReadonlySet<string> = new Set(['agent.json', 'agent-key.pem', 'bandwidth']);
 const STATE_FILE = 'state.json';
 const ANSWER_FILE = 'unsent-receipt.json';

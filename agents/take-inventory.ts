@@ -6,6 +6,7 @@ import { type Signed, sign } from '#core/signed.ts';
 import { assertAwaited } from './assert-awaited.ts';
 import { findFacts } from './facts.ts';
 import type { Work } from './obey.ts';
+import { listPreImages } from './pre-images.ts';
 import { scan } from './scan.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { storeManifest } from './store-manifest.ts';
@@ -14,7 +15,7 @@ import { TreeChanged } from './walk.ts';
 /** Scans, uploads what the order asks for, and says so. Writes nothing below the root. */
 export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<Receipt>> {
   const { context, order, startedAt } = work;
-  const stock = await takeStock(work);
+  const stock = await takeStock(order.full === true ? trustingNothing(work) : work);
   const { manifest, snapshot } = stock;
   const manifestBytes = await storeManifest(work, manifest);
   await context.state.rememberManifest(manifest.summary.manifest);
@@ -30,12 +31,19 @@ export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<
       finishedAt: context.now().toISOString(),
       summary: manifest.summary,
       ...(snapshot === undefined ? {} : { snapshot: snapshot.digest }),
+      ...(order.full && { full: order.full }),
       bytesUploaded: manifestBytes + (snapshot?.bytesUploaded ?? 0),
       secondsUploading: work.meters.up.seconds,
       facts: await findFacts(context),
+      preImages: listPreImages(context.root).map(({ sync }) => sync),
     },
     context.signer,
   );
+}
+
+/** Every file is read, and remembered as ever. */
+function trustingNothing(work: Work<InventoryOrder>): Work<InventoryOrder> {
+  return { ...work, context: { ...work.context, statIndex: work.context.statIndex.mistrusting(() => true) } };
 }
 
 interface TakenStock {

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Tasks } from './hash-worker.ts';
-import { keepHeapLean } from './lean-heap.ts';
 import { type FromPool, type FromWorker, type TaskName, WORKER_MARK } from './worker-messages.ts';
 
-// For its side: a bundle must hold what its threads run.
+// For their sides: the heap of a process that has a pool stays lean, and a bundle must hold what its threads run.
+import './lean-heap.ts';
 import './hash-worker.ts';
 
 export type TaskInput<N extends TaskName> = Parameters<Tasks[N]>[0];
@@ -39,7 +39,6 @@ export class WorkerPool {
 
   constructor(size: number = Math.min(availableParallelism(), MAX_THREADS)) {
     this.#size = size;
-    keepHeapLean();
   }
 
   /** Threads that there may be. */

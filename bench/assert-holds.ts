@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { loadProfile } from '#adapters/profile-file.ts';
-import { classifier, isSyncedClass } from '#core/profile.ts';
+import { classifier, isSyncedClass } from '#core/classify.ts';
 
 /** Throws when a file of the model that travels is not in the folder with the same bytes. */
 export async function assertHolds(folder: string, model: string, signal: AbortSignal): Promise<void> {

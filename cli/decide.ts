@@ -1,8 +1,12 @@
 import type { Vote } from '#core/approval.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
+import { removalShare, removalsOf, unacknowledgedIn } from '#core/removals.ts';
 import { castVote, type VoteCast } from '#functions/approval/cast-vote.ts';
+import { acknowledgement } from '#functions/describe-notices.ts';
 import type { CommandContext } from './context.ts';
+import type { Labels } from './show/labels.ts';
+import { count, enumerate } from './show/text.ts';
 
 export interface Decide {
   readonly store: ObjectStore;
@@ -11,14 +15,19 @@ export interface Decide {
   readonly decision: Vote['decision'];
   readonly via: 'terminal' | '--yes';
   readonly comment?: string | undefined;
+  readonly acknowledgedRemovals?: number | undefined;
 }
 
 /** Records this person's word on the plan; DecisionRefused when it cannot be. */
 export async function decide({ now, person }: CommandContext, wish: Decide): Promise<VoteCast> {
-  const { comment, controlKey, decision, plan, store, via } = wish;
+  const { acknowledgedRemovals, comment, controlKey, decision, plan, store, via } = wish;
   return await castVote(
     { store, now, controlKey: controlKey ?? '' },
-    { sync: plan.sync, plan: plan.digest, decision, by: person, via, ...(comment !== undefined && { comment }) },
+    {
+      ...{ sync: plan.sync, plan: plan.digest, decision, by: person, via },
+      ...(comment !== undefined && { comment }),
+      ...(acknowledgedRemovals !== undefined && { acknowledgedRemovals }),
+    },
   );
 }
 
@@ -28,9 +37,26 @@ export function whileOpen({ now, signal }: CommandContext, plan: Plan): AbortSig
   return AbortSignal.any([signal, AbortSignal.timeout(Math.min(left, LONGEST_TIMER))]);
 }
 
+/** The second question. The number of removals once they are acknowledged; `undefined` where that is not needed. */
+export async function askAboutRemovals(
+  context: CommandContext,
+  plan: Plan,
+  labels: Labels,
+): Promise<number | 'declined' | undefined> {
+  const destinations = unacknowledgedIn(plan);
+  if (destinations.length === 0) return undefined;
+  const removed = removalsOf(plan);
+  const where = enumerate(destinations.map(({ server }) => labels.of(server)));
+  const answer = await context.terminal.confirm(
+    `${count(removed, 'file')} will be removed, more than ${removalShare(plan)} of those at ${where}. Remove ${removed}?`,
+    whileOpen(context, plan),
+  );
+  return answer === true ? removed : 'declined';
+}
+
 export function howToDecide(plan: Plan): string {
-  const code = shortCode(plan.digest);
-  return [`  lockstep approve ${plan.sync} --plan ${code}`, `  lockstep reject ${plan.sync} --plan ${code}`].join('\n');
+  const named = `${plan.sync} --plan ${shortCode(plan.digest)}`;
+  return [`  lockstep approve ${named}${acknowledgement(plan)}`, `  lockstep reject ${named}`].join('\n');
 }
 
 /** The word that was given, and what it led to, in one sentence. */

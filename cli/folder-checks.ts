@@ -7,7 +7,8 @@ import type { Folder } from './parties.ts';
 import type { StoreLocation } from './store-location.ts';
 
 export interface FolderChecks {
-  readonly source: Folder;
+  /** A rollback has none. */
+  readonly source?: Folder;
   readonly destinations: readonly Folder[];
   readonly location: StoreLocation;
   /** Whether the destinations will be written. */
@@ -16,14 +17,14 @@ export interface FolderChecks {
 
 /** Throws BadInput before anything is started or made when these folders cannot be synchronized. */
 export async function assertFoldersUsable({ source, destinations, location, writes }: FolderChecks): Promise<void> {
-  const trees = await Promise.all([source, ...destinations].map(toTree));
+  const trees = await Promise.all([...(source === undefined ? [] : [source]), ...destinations].map(toTree));
   for (const [index, one] of trees.entries()) {
     for (const other of trees.slice(index + 1)) assertApart(one, other);
   }
   for (const folder of [location.folder, location.controlFolder]) {
     if (folder !== undefined) assertStoreApart(trees, await realPathToBe(folder));
   }
-  await assertAllowed(source, constants.R_OK | constants.X_OK, 'read');
+  if (source !== undefined) await assertAllowed(source, constants.R_OK | constants.X_OK, 'read');
   for (const destination of destinations) {
     await assertAllowed(destination, constants.R_OK | constants.X_OK, 'read');
     if (writes) await assertAllowed(destination, constants.W_OK, 'written');

@@ -7,5 +7,5 @@ export interface CommandOutcome {
   readonly text: string;
 }
 
-/** 0 in sync or succeeded; 1 failed, halted or rolled back; 2 usage or bad input; 3 refused, rejected, expired or stale. */
+/** 0 in sync, succeeded or verified; 1 failed, halted, rolled back or drifted; 2 usage or bad input; 3 refused, rejected, expired or stale. */
 export type ExitStatus = 0 | 1 | 2 | 3;

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { artifactClassSchema, isSyncedClass } from '#core/profile.ts';
+import { isSyncedClass } from '#core/classify.ts';
+import { artifactClassSchema } from '#core/profile.ts';
 import { type SyncId, syncIdSchema } from '#core/sync.ts';
 import { decideCommand } from './commands/decide.ts';
-import { historyCommand } from './commands/history.ts';
+import { historyCommand, serverHistoryCommand } from './commands/history.ts';
 import { pruneCommand } from './commands/prune.ts';
 import { fleetStatusCommand, syncStatusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
@@ -42,8 +43,10 @@ export function createProgram(run: RunCommand, { out, err }: ProgramOutput): Com
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', PROGRAM_HELP);
   addSync(program, run);
+  addRollback(program, run);
   addDecisions(program, run);
   addViews(program, run);
+  addVerify(program, run);
   addPrune(program, run);
   addUp(program, run);
   return program;
@@ -54,6 +57,10 @@ interface SyncFlags extends CommonOptions {
   readonly mirror?: boolean;
   readonly dryRun?: boolean;
   readonly allowShrink?: boolean;
+  readonly allowDowngrade?: boolean;
+  readonly allowVanished: readonly string[];
+  readonly maxRemovals?: number;
+  readonly acknowledgeRemovals?: number;
   readonly only: readonly string[];
   readonly profile?: string;
 }
@@ -66,6 +73,10 @@ function addSync(program: Command, run: RunCommand): void {
         mirror: flags.mirror ?? false,
         dryRun: flags.dryRun ?? false,
         allowShrink: flags.allowShrink ?? false,
+        allowDowngrade: flags.allowDowngrade ?? false,
+        allowVanished: flags.allowVanished,
+        maxRemovals: flags.maxRemovals,
+        acknowledgeRemovals: flags.acknowledgeRemovals,
         only: flags.only,
         profile: flags.profile,
       }),
@@ -76,6 +87,7 @@ function addSync(program: Command, run: RunCommand): void {
     .argument('[source]', 'server of the fleet (site/name), or folder')
     .argument('[destinations...]', 'servers of the fleet, or folders')
     .option('-y, --yes', 'agree beforehand, without a question')
+    .option(...ACKNOWLEDGE_OPTION, parseCount)
     .option('--dry-run', 'show the differences and stop')
     .action((source: string | undefined, destinations: string[], flags: SyncFlags) =>
       runSync(source === undefined ? [] : [source, ...destinations], flags),
@@ -98,15 +110,51 @@ function addSync(program: Command, run: RunCommand): void {
         [],
       )
       .option('--profile <name>', 'for folders: generic (the default), thinmanager, or a profile file')
-      .option('--allow-shrink', 'accept a source that is empty or less than half of a destination');
+      .option('--allow-shrink', 'accept a source that is empty or less than half of a destination')
+      .option(
+        '--allow-vanished <class>',
+        'accept a source that has lost all files of this class; may be repeated, or list several with commas',
+        collectClasses,
+        [],
+      )
+      .option('--allow-downgrade', "accept a source whose product is older than a destination's")
+      .option(
+        '--max-removals <percent>',
+        'removals beyond this share of a destination need an acknowledgement; 10 unless told',
+        parsePercent,
+      );
     addCommon(command);
   }
   sync.addHelpText('after', SYNC_HELP);
   plan.addHelpText('after', PLAN_HELP);
 }
 
+interface RollbackFlags extends CommonOptions {
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+}
+
+function addRollback(program: Command, run: RunCommand): void {
+  const rollback = program
+    .command('rollback')
+    .description('put back what a sync replaced or removed, where nobody has changed it since')
+    .argument('<sync>', 'id of the sync', parseSyncId)
+    .argument('[destinations...]', 'only there: servers of the fleet, or folders; else wherever it succeeded')
+    .option('-y, --yes', 'agree beforehand, without a question')
+    .option('--dry-run', 'show what would be put back and stop')
+    .addHelpText('after', ROLLBACK_HELP)
+    .action((sync: SyncId, names: string[], { dryRun, yes, ...common }: RollbackFlags) =>
+      run(common, async (context) => {
+        const { rollbackCommand } = await import('./commands/rollback.ts');
+        return await rollbackCommand(context, { sync, names }, { dryRun: dryRun ?? false, yes: yes ?? false });
+      }),
+    );
+  addCommon(rollback);
+}
+
 interface DecisionFlags extends CommonOptions {
   readonly plan?: string;
+  readonly acknowledgeRemovals?: number;
   readonly yes?: boolean;
   readonly comment?: string;
 }
@@ -124,9 +172,12 @@ function addDecisions(program: Command, run: RunCommand): void {
       .option('-y, --yes', 'without a question')
       .option('--comment <text>', 'why; kept with the decision')
       .addHelpText('after', `\nExample:\n  lockstep ${verb} 20260102T030405Z-0a1b2c3d --plan 1f2e-3d4c\n`)
-      .action((sync: SyncId, { plan, yes, comment, ...common }: DecisionFlags) =>
-        run(common, (context) => decideCommand(context, sync, { decision, plan, yes: yes ?? false, comment })),
+      .action((sync: SyncId, { acknowledgeRemovals, plan, yes, comment, ...common }: DecisionFlags) =>
+        run(common, (context) =>
+          decideCommand(context, sync, { decision, plan, yes: yes ?? false, comment, acknowledgeRemovals }),
+        ),
       );
+    if (verb === 'approve') command.option(...ACKNOWLEDGE_OPTION, parseCount);
     addCommon(command);
   }
 }
@@ -148,13 +199,32 @@ function addViews(program: Command, run: RunCommand): void {
     .action((sync: SyncId, flags: CommonOptions) => run(flags, (context) => watchCommand(context, sync)));
   const history = program
     .command('history')
-    .description('past syncs and their verdicts, the newest first')
-    .option('--limit <number>', 'how many', parseLimit, 20)
-    .addHelpText('after', '\nExample:\n  lockstep history --limit 5\n')
-    .action(({ limit, ...common }: CommonOptions & { readonly limit: number }) =>
-      run(common, (context) => historyCommand(context, { limit })),
+    .description('past syncs and their verdicts, the newest first; or the chain of receipts of one server')
+    .argument('[server]', 'server of the fleet (site/name), or folder')
+    .option('--limit <number>', 'how many, the newest', parseLimit, 20)
+    .addHelpText('after', HISTORY_HELP)
+    .action((name: string | undefined, { limit, ...common }: CommonOptions & { readonly limit: number }) =>
+      run(common, (context) =>
+        name === undefined ? historyCommand(context, { limit }) : serverHistoryCommand(context, { limit, name }),
+      ),
     );
   for (const command of [status, watch, history]) addCommon(command);
+}
+
+function addVerify(program: Command, run: RunCommand): void {
+  const verify = program
+    .command('verify')
+    .description('read every file again, and compare with the last receipt, byte for byte; writes nothing there')
+    .argument('<servers...>', 'servers of the fleet (site/name), or folders')
+    .option('--profile <name>', 'for folders: the profile that they were synchronized with, where it was not generic')
+    .addHelpText('after', VERIFY_HELP)
+    .action((names: string[], { profile, ...common }: CommonOptions & { readonly profile?: string }) =>
+      run(common, async (context) => {
+        const { verifyCommand } = await import('./commands/verify.ts');
+        return await verifyCommand(context, names, { profile });
+      }),
+    );
+  addCommon(verify);
 }
 
 interface PruneFlags extends CommonOptions {
@@ -216,6 +286,16 @@ function collectClasses(text: string, earlier: readonly string[]): string[] {
   return [...new Set([...earlier, ...names])];
 }
 
+function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected a whole number');
+}
+
+function parsePercent(text: string): number {
+  if (/^\d{1,3}$/.test(text) && Number(text) <= 100) return Number(text);
+  throw new InvalidArgumentError('expected a whole number from 0 to 100');
+}
+
 function parseLimit(text: string): number {
   const limit = Number(text);
   if (Number.isInteger(limit) && limit > 0) return limit;
@@ -230,6 +310,11 @@ function parseDays(text: string): number {
 
 const MOST_DAYS = 36_500;
 
+const ACKNOWLEDGE_OPTION = [
+  '--acknowledge-removals <number>',
+  'the number of files that the plan removes, where it removes a large share',
+] as const;
+
 const STORE_OPTION = [
   '--store <url>',
   'file://FOLDER or s3://BUCKET/PREFIX; default LOCKSTEP_STORE, or a folder of this user',
@@ -240,8 +325,9 @@ Examples:
   lockstep sync ./primary ./backup            folders of this machine, nothing to set up
   lockstep sync west/primary west/backup      servers of the fleet, through its controller
   lockstep up --config fleet.yaml             the controller
+  lockstep verify west/backup                 is it still as the last sync left it?
 
-Exit status: 0 in sync or succeeded; 1 failed, halted or rolled back; 2 usage or bad input;
+Exit status: 0 in sync, succeeded or verified; 1 failed, halted, rolled back or drifted; 2 usage or bad input;
 3 refused, rejected, expired or stale.
 `;
 
@@ -260,6 +346,44 @@ const PLAN_HELP = `
 Examples:
   lockstep plan ./primary ./backup
   lockstep plan west/primary west/backup --mirror --json
+`;
+
+const HISTORY_HELP = `
+Of a server: each order with its answer, oldest first; the state of its files before and after, and whether that begins
+where the one before ended; what was written; who signed the receipt; the plan, and who approved it.
+
+Examples:
+  lockstep history --limit 5
+  lockstep history west/backup
+  lockstep history west/backup --limit 100 --json
+  lockstep history ./backup
+
+Exit status: 0; 1 when an order is missing, or a receipt is not signed by the agent that is enrolled.
+`;
+
+const VERIFY_HELP = `
+Each server's agent reads all artifacts, licenses and identity files from its disk, whatever it remembers, and signs what
+they hash to. That is compared with its last good receipt: of the last sync that wrote it, found it in sync, or took
+it for its source.
+
+Examples:
+  lockstep verify west/backup
+  lockstep verify west/primary west/backup east/backup --json
+  lockstep verify ./backup
+
+Exit status: 0 all as the last receipt says; 1 files differ, or a server did not answer; 2 usage, or a server has no
+receipt yet; 3 refused: a file cannot be read, or the profile is another one by now.
+`;
+
+const ROLLBACK_HELP = `
+Each destination keeps what its last applies have replaced or removed (3, or keepPreImages in its agent.json), and takes
+it from there: no source is needed. A rollback is planned, approved and proved like any sync, and can be rolled back.
+A file that was changed since the sync is named, and then nothing is put back at that destination.
+
+Examples:
+  lockstep rollback 20260102T030405Z-0a1b2c3d
+  lockstep rollback 20260102T030405Z-0a1b2c3d west/backup --dry-run
+  lockstep rollback 20260102T030405Z-0a1b2c3d ./backup --yes --json
 `;
 
 const PRUNE_HELP = `

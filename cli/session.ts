@@ -1,10 +1,12 @@
 import { loadProfile } from '#adapters/profile-file.ts';
 import { StoreExecutions } from '#adapters/store-executions.ts';
+import { isSyncedClass } from '#core/classify.ts';
 import { BadInput } from '#core/errors.ts';
 import type { Fleet } from '#core/fleet.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import { isSyncedClass, type Profile } from '#core/profile.ts';
+import type { Profile } from '#core/profile.ts';
 import type { SyncId, SyncPolicy } from '#core/sync.ts';
+import type { FolderSession } from '#embedded/ad-hoc.ts';
 import { requestSync } from '#functions/request-sync.ts';
 import { type CommandContext, openExistingStore } from './context.ts';
 import { pinControlKey } from './control-key.ts';
@@ -20,7 +22,15 @@ export interface SyncOptions {
   readonly yes: boolean;
   readonly mirror: boolean;
   readonly dryRun: boolean;
+  /** Only to compare each with its last receipt. */
+  readonly verify?: boolean;
   readonly allowShrink: boolean;
+  readonly allowDowngrade: boolean;
+  readonly allowVanished: readonly string[];
+  /** Percent; `undefined`: the usual share. */
+  readonly maxRemovals: number | undefined;
+  /** How many files the plan removes, by whoever agrees beforehand. */
+  readonly acknowledgeRemovals: number | undefined;
   readonly only: readonly string[];
   /** For folders: the name of a profile, or its file. A fleet's agents have theirs. */
   readonly profile: string | undefined;
@@ -76,28 +86,42 @@ async function openFolders(
   const servers = [session.source, ...session.destinations];
   const given = [parties.source, ...parties.destinations];
   return {
+    ...runHere(session, person),
+    labels: folderLabels(new Map(servers.map((server, index) => [server, given[index]?.given ?? server]))),
+    folders: new Map(servers.map((server) => [server, session.rootOf(server)])),
+    request: () =>
+      session.request({ requestedBy: person, ...folderRules(session.destinations.length, policyOf(options)) }),
+  };
+}
+
+/** What all sessions between folders have in common: they end with this process. */
+export function runHere(
+  session: Omit<FolderSession, 'request' | 'servers'>,
+  person: string,
+): Omit<Session, 'labels' | 'folders' | 'request'> {
+  return {
     kind: 'folders',
     store: session.store,
     controlKey: session.controlKey,
     pollMilliseconds: FOLDERS_POLL_MILLISECONDS,
     pause: (milliseconds, signal) => session.pause(milliseconds, signal),
-    labels: folderLabels(new Map(servers.map((server, index) => [server, given[index]?.given ?? server]))),
-    folders: new Map(servers.map((server) => [server, session.rootOf(server)])),
-    request: () =>
-      session.request({
-        requestedBy: person,
-        policy: { ...policyOf(options), approvals: 1, requesterMayApprove: true },
-        waveSize: FOLDERS_AT_ONCE,
-        errorBudget: session.destinations.length,
-        timeouts: FOLDER_TIMEOUTS,
-        notify: [],
-      }),
     watchOver: (sync) => session.finished(sync),
     interrupt: async (sync) => {
       await session.interrupt(sync, person);
       return true;
     },
     close: () => session.close(),
+  };
+}
+
+/** The person at the terminal decides, and no folder has to wait for another. */
+export function folderRules(destinations: number, policy: WantedPolicy) {
+  return {
+    policy: { ...policy, approvals: 1, requesterMayApprove: true },
+    waveSize: FOLDERS_AT_ONCE,
+    errorBudget: destinations,
+    timeouts: FOLDER_TIMEOUTS,
+    notify: [],
   };
 }
 
@@ -113,29 +137,37 @@ async function openServers(
   const store = await openExistingStore(context);
   const dependencies = { store, executions: new StoreExecutions(store), now, random };
   return {
-    kind: 'servers',
-    store,
-    controlKey: await pinControlKey(store, location.controlFolder),
-    pollMilliseconds: POLL_MILLISECONDS,
-    labels: serverLabels,
-    folders: new Map(),
+    ...runElsewhere(store, await pinControlKey(store, location.controlFolder)),
     request: () =>
       requestSync(dependencies, {
         requestedBy: person,
         source,
         destinations: [...destinations],
-        ...rulesOf(fleet, options),
+        ...rulesOf(fleet, policyOf(options)),
       }),
+  };
+}
+
+/** What all sessions of a fleet have in common: its controller goes on without this process. */
+export function runElsewhere(store: ObjectStore, controlKey: string | undefined): Omit<Session, 'request'> {
+  return {
+    kind: 'servers',
+    store,
+    controlKey,
+    pollMilliseconds: POLL_MILLISECONDS,
+    labels: serverLabels,
+    folders: new Map(),
     watchOver: async () => undefined,
     interrupt: async () => false,
     close: async () => undefined,
   };
 }
 
-function rulesOf({ approval, timeouts, waves }: Fleet, options: SyncOptions) {
+/** What the fleet file says of every sync. */
+export function rulesOf({ approval, timeouts, waves }: Fleet, policy: WantedPolicy) {
   return {
     policy: {
-      ...policyOf(options),
+      ...policy,
       approvals: approval.required,
       requesterMayApprove: approval['requester-may-approve'],
     },
@@ -151,13 +183,20 @@ function rulesOf({ approval, timeouts, waves }: Fleet, options: SyncOptions) {
   };
 }
 
-function policyOf({
-  allowShrink,
-  dryRun,
-  mirror,
-  only,
-}: SyncOptions): Pick<SyncPolicy, 'allowShrink' | 'dryRun' | 'mode' | 'only'> {
-  return { mode: mirror ? 'mirror' : 'overwrite', allowShrink, dryRun, ...(only.length > 0 && { only: [...only] }) };
+type WantedPolicy = Omit<SyncPolicy, 'approvals' | 'requesterMayApprove'>;
+
+function policyOf(options: SyncOptions): WantedPolicy {
+  const { allowDowngrade, allowShrink, allowVanished, dryRun, maxRemovals, mirror, only, verify } = options;
+  return {
+    mode: mirror ? 'mirror' : 'overwrite',
+    allowShrink,
+    dryRun,
+    ...(verify && { verify }),
+    ...(only.length > 0 && { only: [...only] }),
+    ...(allowVanished.length > 0 && { allowVanished: [...allowVanished] }),
+    ...(allowDowngrade && { allowDowngrade }),
+    ...(maxRemovals !== undefined && { maxRemovalPercent: maxRemovals }),
+  };
 }
 
 function assertClassesKnown(only: readonly string[], profile: Profile): void {

@@ -1,4 +1,5 @@
 import { labelled } from '#core/digest.ts';
+import type { Plan } from '#core/plan.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncVerdict } from '#core/verdict.ts';
 
@@ -15,6 +16,7 @@ export function syncDocument(verdict: SyncVerdict, folders: FolderPaths) {
     ...(verdict.detail === undefined ? {} : { detail: verdict.detail }),
     plan: verdict.plan === null ? null : labelled(verdict.plan),
     mode: verdict.mode,
+    ...(verdict.rollbackOf && { rollbackOf: verdict.rollbackOf }),
     source: {
       ...identify(source.server, folders),
       manifest: source.manifest === null ? null : labelled(source.manifest),
@@ -30,6 +32,15 @@ export function syncDocument(verdict: SyncVerdict, folders: FolderPaths) {
     })),
     seconds: (Date.parse(verdict.finishedAt) - Date.parse(verdict.startedAt)) / 1000,
   };
+}
+
+/** What the plan found to be changed at the destinations since their last sync. */
+export function localEditsIn(plan: Plan | undefined) {
+  return (plan?.destinations ?? []).flatMap((planned) =>
+    planned.outcome === 'changes' && planned.localEdits !== undefined
+      ? [{ server: planned.server, ...planned.localEdits }]
+      : [],
+  );
 }
 
 function identify(server: ServerId, folders: FolderPaths): { readonly server: ServerId; readonly path?: string } {

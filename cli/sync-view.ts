@@ -8,7 +8,7 @@ import { hasChanges, type Plan } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { type Progress, type Receipt, signedProgressSchema, signedReceiptSchema } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
-import { type SyncId, type SyncRequest, syncRequestSchema } from '#core/sync.ts';
+import { type SyncId, type SyncRequest, stockTakers, syncRequestSchema } from '#core/sync.ts';
 import { type SyncVerdict, syncVerdictSchema } from '#core/verdict.ts';
 import { findControlKey } from '#embedded/control-key.ts';
 import { loadPlan } from '#functions/sync-documents.ts';
@@ -189,7 +189,7 @@ interface Work {
 
 function atWork(request: SyncRequest, plan: Plan | undefined): Work[] {
   if (plan === undefined) {
-    return [request.source, ...request.destinations].map((server) => ({ server, step: 'inventory' }));
+    return stockTakers(request).map((server) => ({ server, step: 'inventory' }));
   }
   const toApply = plan.destinations.filter(({ outcome }) => outcome === 'changes');
   return toApply.map(({ server }) => ({ server, step: 'apply' }));

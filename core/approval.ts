@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { sha256Schema } from './digest.ts';
 import { DecisionRefused } from './errors.ts';
 import { type Plan, shortCode } from './plan.ts';
+import { removalShare, removalsOf, unacknowledgedIn } from './removals.ts';
 import { syncIdSchema } from './sync.ts';
 
 export const DECISION_FORMAT = 'lockstep-decision/1';
@@ -20,6 +21,8 @@ export const voteSchema = z.strictObject({
   via: z.string().min(1).max(40),
   at: z.iso.datetime(),
   comment: z.string().max(1000).optional(),
+  /** How many files the plan removes, of all destinations together; needed where core/removals.ts says so. */
+  acknowledgedRemovals: z.int().nonnegative().optional(),
 });
 
 /** One person's word on a plan; created once per person. */
@@ -51,6 +54,21 @@ export function assertMayVote(plan: Plan, vote: Vote): void {
       `${vote.by} asked for this sync and so cannot approve it; another person can, or the fleet file allows it with approval.requester-may-approve`,
     );
   }
+  if (vote.decision === 'APPROVED') assertRemovalsAcknowledged(plan, vote);
+}
+
+function assertRemovalsAcknowledged(plan: Plan, { acknowledgedRemovals: acknowledged }: Vote): void {
+  const removed = removalsOf(plan);
+  if (acknowledged !== undefined && acknowledged !== removed)
+    throw new DecisionRefused(
+      `${acknowledged} removals are acknowledged, but plan ${shortCode(plan.digest)} has ${removed}: look at it again`,
+    );
+  const [first, ...others] = unacknowledgedIn(plan);
+  if (first === undefined || acknowledged !== undefined) return;
+  const where = others.length === 0 ? first.server : `${first.server} and ${others.length} more`;
+  throw new DecisionRefused(
+    `plan ${shortCode(plan.digest)} removes ${removed} files, more than ${removalShare(plan)} of those at ${where}: if that is right, approve it with --acknowledge-removals ${removed}`,
+  );
 }
 
 /** The decision that these votes make, if any: one rejection, or as many approvals as the policy asks for. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Sha256, sha256Schema } from './digest.ts';
-import { compressLines, decompressLines, digestOfLines, parseJson, parseValue } from './documents.ts';
+import { type ChunkList, ChunkTable, ListedChunks, listChunks } from './chunk-table.ts';
+import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
+import { assertDigestOfLines, compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
 
 const INDEX_FORMAT = 'lockstep-index/1';
@@ -33,14 +34,18 @@ export type Encoding = Chunk['encoding'];
 export interface Recipe {
   readonly sha256: Sha256;
   readonly size: number;
-  readonly chunks: readonly Chunk[];
+  readonly chunks: ChunkList;
 }
 
 /** Says where some contents lie: everything that one needs to fetch them. */
 export interface Index {
-  readonly recipes: ReadonlyMap<Sha256, Recipe>;
+  readonly recipes: ReadonlyMap<Sha256, ListedRecipe>;
   /** Those of the recipes, their bases, and perhaps more. */
-  readonly chunks: ReadonlyMap<Sha256, Chunk>;
+  readonly chunks: ChunkTable;
+}
+
+export interface ListedRecipe extends Recipe {
+  readonly chunks: ListedChunks;
 }
 
 /** What a chunk cannot be decoded without. */
@@ -67,10 +72,11 @@ export function encodeIndex(index: {
   readonly recipes: Iterable<Recipe>;
   readonly chunks?: Iterable<Chunk>;
 }): EncodedIndex {
-  const recipes = [...index.recipes].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
-  const chunks = [...(index.chunks ?? [])].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
-  const lines = new Numbering().write(recipes, chunks);
-  return { digest: digestOfLines(lines), bytes: compressLines(lines) };
+  const recipes = [...index.recipes].sort(byDigest);
+  const chunks = [...(index.chunks ?? [])].sort(byDigest);
+  const hasher = new LineHasher();
+  const bytes = compressLines(hashed(indexLines(recipes, chunks), hasher));
+  return { digest: hasher.digest(), bytes };
 }
 
 export interface EncodedIndex {
@@ -80,55 +86,57 @@ export interface EncodedIndex {
 
 export function decodeIndex(bytes: Uint8Array, expected: Sha256): Index {
   const what = `index ${expected}`;
-  const [first, ...rest] = decompressLines(what, bytes);
-  if (first === undefined) throw new InvalidDocument(what, 'it is empty');
-  if (digestOfLines([first, ...rest]) !== expected) throw new InvalidDocument(what, 'its digest differs');
-  const { packs } = parseValue(what, indexHeaderSchema, parseJson(what, first));
-  const reading = new Reading(what, packs);
-  for (const line of rest) reading.take(parseValue(what, lineSchema, parseJson(what, line)));
+  assertDigestOfLines(what, bytes, expected);
+  let reading: Reading | undefined;
+  for (const line of decompressLines(what, bytes)) {
+    const value = parseJson(what, line);
+    if (reading === undefined) reading = new Reading(what, parseValue(what, indexHeaderSchema, value).packs);
+    else reading.take(parseValue(what, lineSchema, value));
+  }
+  if (reading === undefined) throw new InvalidDocument(what, 'it is empty');
   return reading;
 }
 
-class Numbering {
-  readonly #lines: string[] = [];
-  readonly #packs = new Map<Sha256, number>();
-  readonly #chunks = new Map<Sha256, number>();
+function byDigest(a: { readonly sha256: Sha256 }, b: { readonly sha256: Sha256 }): number {
+  return a.sha256 < b.sha256 ? -1 : 1;
+}
 
-  write(recipes: readonly Recipe[], chunks: readonly Chunk[]): string[] {
-    for (const { chunks: own, sha256, size } of recipes) {
-      const numbers = own.map((chunk) => this.#chunk(chunk));
-      this.#lines.push(JSON.stringify(['content', sha256, size, ...runsOf(numbers)]));
-    }
-    for (const chunk of chunks) this.#chunk(chunk);
-    return [JSON.stringify({ format: INDEX_FORMAT, packs: [...this.#packs.keys()] }), ...this.#lines];
-  }
-
-  #chunk(chunk: Chunk): number {
-    const known = this.#chunks.get(chunk.sha256);
-    if (known !== undefined) return known;
-    const { encoding, length, offset, pack, sha256, size } = chunk;
-    const bases = basesOf(chunk).map((base) => this.#chunk(base));
-    this.#lines.push(JSON.stringify(['chunk', sha256, this.#pack(pack), offset, length, size, encoding, ...bases]));
-    const number = this.#chunks.size;
-    this.#chunks.set(sha256, number);
-    return number;
-  }
-
-  #pack(pack: Sha256): number {
-    const number = this.#packs.get(pack) ?? this.#packs.size;
-    this.#packs.set(pack, number);
-    return number;
+function* hashed(lines: Iterable<string>, hasher: LineHasher): Generator<string> {
+  for (const line of lines) {
+    hasher.add(line);
+    yield line;
   }
 }
 
-function runsOf(numbers: readonly number[]): readonly (readonly [number, number])[] {
-  const runs: [number, number][] = [];
-  for (const number of numbers) {
-    const last = runs.at(-1);
-    if (last !== undefined && last[0] + last[1] === number) last[1]++;
-    else runs.push([number, 1]);
+/** All chunks are numbered before the first line, which names their packs. */
+function* indexLines(recipes: readonly Recipe[], chunks: readonly Chunk[]): Generator<string> {
+  const table = new ChunkTable();
+  const ends = Uint32Array.from(recipes, ({ chunks: own }) => {
+    for (const chunk of own) table.place(chunk);
+    return table.size;
+  });
+  for (const chunk of chunks) table.place(chunk);
+  yield JSON.stringify({ format: INDEX_FORMAT, packs: table.packs });
+  let written = 0;
+  for (const [index, { chunks: own, sha256, size }] of recipes.entries()) {
+    for (const end = ends[index] ?? 0; written < end; written++) yield chunkLine(table, written);
+    yield JSON.stringify(['content', sha256, size, ...listChunks(own, table).runs()]);
   }
-  return runs;
+  for (; written < table.size; written++) yield chunkLine(table, written);
+}
+
+function chunkLine(table: ChunkTable, number: number): string {
+  const { encoding, length, offset, sha256, size } = table.at(number);
+  return JSON.stringify([
+    'chunk',
+    sha256,
+    table.packOf(number),
+    offset,
+    length,
+    size,
+    encoding,
+    ...table.basesOf(number),
+  ]);
 }
 
 const numberSchema = z.int().nonnegative();
@@ -160,11 +168,10 @@ const lineSchema = z.union([chunkLineSchema, contentLineSchema]);
 
 /** Whoever wrote the index may have meant harm: numbers lead only backwards, and sums are taken before anything is built. */
 class Reading implements Index {
-  readonly recipes = new Map<Sha256, Recipe>();
-  readonly chunks = new Map<Sha256, Chunk>();
+  readonly recipes = new Map<Sha256, ListedRecipe>();
+  readonly chunks = new ChunkTable();
   readonly #what: string;
   readonly #packs: readonly Sha256[];
-  readonly #numbered: Chunk[] = [];
   #listed = 0;
   #last = '';
 
@@ -181,9 +188,8 @@ class Reading implements Index {
   #takeChunk(line: ChunkLine): void {
     const [, sha256] = line;
     if (this.chunks.has(sha256)) throw this.#invalid(`chunk ${sha256} is listed twice`);
-    const chunk = readChunk(line, { what: this.#what, packs: this.#packs, baseOf: (number) => this.#numbered[number] });
-    this.#numbered.push(chunk);
-    this.chunks.set(sha256, chunk);
+    const baseOf = (number: number) => (number < this.chunks.size ? this.chunks.at(number) : undefined);
+    this.chunks.place(readChunk(line, { what: this.#what, packs: this.#packs, baseOf }));
   }
 
   #takeContent([, sha256, size, ...runs]: z.infer<typeof contentLineSchema>): void {
@@ -191,12 +197,12 @@ class Reading implements Index {
     this.#last = sha256;
     this.#listed += runs.reduce((sum, [, count]) => sum + count, 0);
     if (this.#listed > MAX_LISTED) throw this.#invalid('its contents list too many chunks');
-    const chunks = runs.flatMap(([first, count]) => this.#numbered.slice(first, first + count));
-    const isListed = runs.every(([first, count]) => first + count <= this.#numbered.length);
+    const isListed = runs.every(([first, count]) => first + count <= this.chunks.size);
     if (!isListed) throw this.#invalid(`content ${sha256} names a chunk that does not stand before it`);
-    if (chunks.reduce((sum, chunk) => sum + chunk.size, 0) !== size) {
-      throw this.#invalid(`the chunks of content ${sha256} do not add up`);
-    }
+    const chunks = new ListedChunks(this.chunks, runs);
+    let bytes = 0;
+    for (const number of chunks.numbers()) bytes += this.chunks.sizeOf(number);
+    if (bytes !== size) throw this.#invalid(`the chunks of content ${sha256} do not add up`);
     this.recipes.set(sha256, { sha256, size, chunks });
   }
 

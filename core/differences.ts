@@ -1,9 +1,9 @@
+import { isSyncedClass } from './classify.ts';
 import { LineHasher, type Sha256 } from './digest.ts';
 import { type Artifact, type ManifestEntry, type ManifestSummary, stateLine } from './manifest.ts';
 import { commonLines, type ManifestReader, openManifest, type StoredManifest } from './manifest-lines.ts';
 import { PlainLines, type Stretch, type StretchRead } from './plain-lines.ts';
 import type { ChangeCounts, ClassChanges, Operation } from './plan.ts';
-import { isSyncedClass } from './profile.ts';
 import type { SyncMode } from './sync.ts';
 
 export interface Differences {
@@ -12,6 +12,8 @@ export interface Differences {
   readonly counts: ChangeCounts;
   readonly bytes: number;
   readonly classes: Readonly<Record<string, ClassChanges>>;
+  /** Of which the source holds files, also where they do not travel this time. */
+  readonly sourceClasses: readonly string[];
   /** The state digest of the destination once the operations are done. */
   readonly stateAfter: Sha256;
   /** Why the operations cannot be done as they stand; empty when they can. */
@@ -123,6 +125,7 @@ class Collector {
     string,
     { create: number; update: number; remove: number; keep: number; bytes: number }
   >();
+  readonly #sourceClasses = new Set<string>();
   #last: { readonly class: string; readonly counts: Record<keyof ClassChanges, number> } | undefined;
   readonly #state = new LineHasher();
   readonly #conflicts: string[] = [];
@@ -144,6 +147,7 @@ class Collector {
   keep(both: ManifestEntry): void {
     if (both.kind === 'artifact') {
       this.#countsOf(both.class).keep++;
+      this.#sourceClasses.add(both.class);
       this.#state.add(stateLine(both));
     }
     this.#result.add(both.path, false);
@@ -158,6 +162,7 @@ class Collector {
   }
 
   take({ ours, theirs }: Pair): void {
+    if (ours?.kind === 'artifact') this.#sourceClasses.add(ours.class);
     if (ours?.kind === 'artifact' && this.#travels(ours)) this.#takeArtifact(ours, theirs);
     else if (theirs?.kind === 'artifact') this.#takeOther(theirs, ours);
     else if (theirs !== undefined) this.#result.add(theirs.path, false);
@@ -165,7 +170,10 @@ class Collector {
   }
 
   finish(): Differences {
-    for (const [artifactClass, lines] of this.plain.linesByClass()) this.#countsOf(artifactClass).keep += lines;
+    for (const [artifactClass, lines] of this.plain.linesByClass()) {
+      this.#countsOf(artifactClass).keep += lines;
+      if (lines > 0) this.#sourceClasses.add(artifactClass);
+    }
     const classes = Object.fromEntries([...this.#classes].sort(([a], [b]) => (a < b ? -1 : 1)));
     const sum = (field: keyof ClassChanges) => Object.values(classes).reduce((total, one) => total + one[field], 0);
     return {
@@ -173,6 +181,7 @@ class Collector {
       counts: { create: sum('create'), update: sum('update'), remove: sum('remove'), keep: sum('keep') },
       bytes: sum('bytes'),
       classes,
+      sourceClasses: [...this.#sourceClasses].sort(),
       stateAfter: this.#state.digest(),
       conflicts: [...this.#conflicts, ...this.#result.conflicts],
     };

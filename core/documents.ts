@@ -3,12 +3,24 @@ import type { z } from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 import { LineHasher, type Sha256 } from './digest.ts';
 import { InvalidDocument } from './errors.ts';
+import { freeBytes } from './free-bytes.ts';
 import { zstdFrameEnd } from './zstd-frame.ts';
 
-/** A small JSON document from an untrusted place: bounded, strict, or InvalidDocument naming `what`. */
-export function parseDocument<T>(what: string, schema: z.ZodType<T>, bytes: Uint8Array): T {
-  if (bytes.length > MAX_DOCUMENT_BYTES) throw new InvalidDocument(what, `${bytes.length} bytes are too many`);
+/** A JSON document from an untrusted place: of `most` bytes, strict, or InvalidDocument naming `what`. */
+export function parseDocument<T>(
+  what: string,
+  schema: z.ZodType<T>,
+  bytes: Uint8Array,
+  most: number = MAX_DOCUMENT_BYTES,
+): T {
+  if (bytes.length > most) throw new InvalidDocument(what, `${bytes.length} bytes are too many`);
   return parseValue(what, schema, parseJson(what, utf8(what, bytes)));
+}
+
+/** One line of the many of a manifest or a part. What is parsed takes many times the memory of its text. */
+export function parseLine<T>(what: string, schema: z.ZodType<T>, line: string): T {
+  if (line.length > MAX_PARSED_LINE) throw new InvalidDocument(what, 'a line is too long');
+  return parseValue(what, schema, parseJson(what, line));
 }
 
 export function parseValue<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
@@ -57,6 +69,20 @@ function compressBlock(block: string): Buffer {
   return zstdCompressSync(block, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } });
 }
 
+/**
+ * That these are the lines that the digest names, seen block by block: whoever holds what he reads looks at this first,
+ * for the store may hold lines without end.
+ */
+export function assertDigestOfLines(what: string, bytes: Uint8Array, expected: Sha256): void {
+  const hasher = new LineHasher();
+  for (const block of decompressBlocks(what, bytes)) {
+    hasher.addText(block);
+    freeBytes(block);
+  }
+  const digest = hasher.digest();
+  if (digest !== expected) throw new InvalidDocument(what, `its digest is ${digest}`);
+}
+
 /** The lines again; refuses to inflate beyond MAX_LINES_BYTES. */
 export function* decompressLines(what: string, bytes: Uint8Array): Generator<string> {
   for (const block of decompressBlocks(what, bytes)) {
@@ -75,7 +101,7 @@ export function* decompressBlocks(what: string, bytes: Uint8Array): Generator<Bu
   let carried: Buffer = Buffer.alloc(0);
   for (let at = 0; at < bytes.length; ) {
     const end = zstdFrameEnd(bytes, at);
-    const block = inflate(what, bytes.subarray(at, end), MAX_LINES_BYTES - inflated);
+    const block = inflate(what, bytes.subarray(at, end), Math.min(MAX_FRAME_BYTES, MAX_LINES_BYTES - inflated));
     inflated += block.length;
     at = end;
     const whole = block.lastIndexOf(LINE_FEED) + 1;
@@ -93,7 +119,8 @@ function inflate(what: string, bytes: Uint8Array, most: number): Buffer {
   try {
     return zstdDecompressSync(bytes, { chunkSize: 2 * LINE_BLOCK, maxOutputLength: Math.max(most, 1) });
   } catch (cause) {
-    throw new InvalidDocument(what, 'it does not decompress', { cause });
+    const isBomb = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    throw new InvalidDocument(what, isBomb ? 'it inflates beyond all bounds' : 'it does not decompress', { cause });
   }
 }
 
@@ -105,10 +132,17 @@ export function utf8(what: string, bytes: Uint8Array): string {
   }
 }
 
+/** That names every server of a fleet. */
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
+/** That is about one server: an order, and whatever an agent signs. */
+export const MAX_SIGNED_BYTES = 1024 * 1024;
+/** Of a path of 8 KiB, every character of it escaped. */
+const MAX_PARSED_LINE = 64 * 1024;
 const MAX_LINES_BYTES = 2 * 1024 * 1024 * 1024 - 1;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const LINE_BLOCK = 1024 * 1024;
+/** One is inflated at a time: a block whose characters are of three bytes, and the line that filled it. */
+const MAX_FRAME_BYTES = 3 * LINE_BLOCK + MAX_LINE_BYTES;
 /** Of lines with digests in them the higher levels make more bytes, not fewer, in twice the time. */
 const LEVEL = 1;
 const LINE_FEED = 0x0a;

@@ -12,13 +12,35 @@ const approvalSchema = z.strictObject({
   'requester-may-approve': z.boolean().default(false),
 });
 
+/**
+ * What two servers must have in common before files go from one to the other, such as the group of servers whose
+ * database password is the same. The words are the fleet's own.
+ */
+const compatibilitySchema = z.record(
+  z.string().regex(/^[a-zA-Z][a-zA-Z0-9-]{0,39}$/, 'expected a word'),
+  z.string('expected text: put the value in quotes').min(1).max(100),
+);
+
+export type Compatibility = z.infer<typeof compatibilitySchema>;
+
+const serverSchema = z.union([
+  z.string(),
+  z.strictObject({ name: z.string(), compatibility: compatibilitySchema.optional() }),
+]);
+
+const siteSchema = z.strictObject({
+  servers: z.array(serverSchema).min(1).max(1000),
+  /** Of all its servers, as far as they do not say otherwise. */
+  compatibility: compatibilitySchema.optional(),
+});
+
+type Site = z.infer<typeof siteSchema>;
+
 /** `fleet.yaml`. */
 export const fleetSchema = z.strictObject({
   fleet: wordSchema,
   /** Site -> the names of its servers. */
-  sites: z
-    .record(wordSchema, z.strictObject({ servers: z.array(z.string()).min(1).max(1000) }))
-    .superRefine(checkServers),
+  sites: z.record(wordSchema, siteSchema).superRefine(checkServers),
   approval: approvalSchema.default({ mail: [], required: 1, 'requester-may-approve': false }),
   waves: z
     .strictObject({ size: z.int().min(1).max(10_000).default(10), 'error-budget': z.int().min(0).default(0) })
@@ -35,11 +57,12 @@ export const fleetSchema = z.strictObject({
 
 export type Fleet = z.infer<typeof fleetSchema>;
 
-function checkServers(sites: Record<string, { readonly servers: readonly string[] }>, context: z.RefinementCtx): void {
+function checkServers(sites: Record<string, Site>, context: z.RefinementCtx): void {
   for (const [site, { servers }] of Object.entries(sites)) {
-    for (const [index, name] of servers.entries()) {
+    const names = servers.map(nameOf);
+    for (const [index, name] of names.entries()) {
       const [issue] = serverIdSchema.safeParse(`${site}/${name}`).error?.issues ?? [];
-      const message = issue?.message ?? (servers.indexOf(name) < index ? `${name} is named twice` : undefined);
+      const message = issue?.message ?? (names.indexOf(name) < index ? `${name} is named twice` : undefined);
       if (message !== undefined) context.addIssue({ code: 'custom', message, path: [site, 'servers', index] });
     }
   }
@@ -47,6 +70,18 @@ function checkServers(sites: Record<string, { readonly servers: readonly string[
 
 export function fleetServers(fleet: Fleet): ServerId[] {
   return Object.entries(fleet.sites).flatMap(([site, { servers }]) =>
-    servers.map((name) => serverIdSchema.parse(`${site}/${name}`)),
+    servers.map((server) => serverIdSchema.parse(`${site}/${nameOf(server)}`)),
   );
+}
+
+/** What the fleet file says of a server, its own words before those of its site; nothing of one that it does not name. */
+export function compatibilityOf(fleet: Fleet | undefined, server: ServerId): Compatibility {
+  const [id = '', name] = server.split('/');
+  const site = fleet !== undefined && Object.hasOwn(fleet.sites, id) ? fleet.sites[id] : undefined;
+  const own = site?.servers.find((one) => nameOf(one) === name);
+  return own === undefined ? {} : { ...site?.compatibility, ...(typeof own === 'object' && own.compatibility) };
+}
+
+function nameOf(server: Site['servers'][number]): string {
+  return typeof server === 'string' ? server : server.name;
 }

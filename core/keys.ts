@@ -25,6 +25,9 @@ export const keys = {
   packs: () => 'packs/',
   pack: (digest: Sha256) => `packs/${digest.slice(0, 2)}/${digest}`,
 
+  /** Control: what syncs have left at this server. */
+  baseline: (server: ServerId) => `baselines/${server}.json`,
+
   syncs: () => 'syncs/',
   request: (sync: SyncId) => `syncs/${sync}/request.json`,
   inventoryItems: (sync: SyncId) => `syncs/${sync}/inventory.json`,

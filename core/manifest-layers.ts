@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 import { type Sha256, sha256Schema } from './digest.ts';
-import { decompressBlocks, decompressLines, parseJson, parseValue, utf8 } from './documents.ts';
+import { decompressBlocks, decompressLines, parseLine, utf8 } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
 import { freeBytes } from './free-bytes.ts';
 import { headerLine, parseManifestLine } from './manifest.ts';
@@ -37,7 +37,7 @@ export function goneLine(path: string): string {
 export function findDeltaHeader(what: string, bytes: Uint8Array): DeltaHeader | undefined {
   const first = decompressLines(what, bytes).next();
   if (first.done === true || !first.value.startsWith('{"base":')) return undefined;
-  return parseValue(what, headerSchema, parseJson(what, first.value));
+  return parseLine(what, headerSchema, first.value);
 }
 
 /**
@@ -103,7 +103,7 @@ class Edits {
     this.#lines = decompressLines(what, bytes);
     const first = this.#lines.next();
     if (first.done === true) throw new InvalidDocument(what, 'it is empty');
-    this.profile = parseValue(what, headerSchema, parseJson(what, first.value)).profile;
+    this.profile = parseLine(what, headerSchema, first.value).profile;
     this.advance();
   }
 
@@ -120,7 +120,7 @@ class Edits {
 
 function parseEdit(what: string, line: string): Edit {
   if (line.startsWith('{"kind":"gone"')) {
-    return { path: parseValue(what, goneSchema, parseJson(what, line)).path, line: undefined };
+    return { path: parseLine(what, goneSchema, line).path, line: undefined };
   }
   return { path: parseManifestLine(what, line).path, line: Buffer.from(`${line}\n`) };
 }

@@ -183,6 +183,13 @@ export function* entriesOf(stored: StoredManifest): Generator<ManifestEntry> {
   reader.finish(NO_PLAIN_LINES);
 }
 
+/** As strict as `entriesOf`. */
+export function summaryOf(stored: StoredManifest): ManifestSummary {
+  const reader = openManifest(stored);
+  for (let seen = reader.see(); seen !== undefined; seen = reader.see()) reader.pass(seen);
+  return reader.finish(NO_PLAIN_LINES);
+}
+
 /** The first of those that were seen and left alone; as strict as `entriesOf`. */
 export function findLeftOut(stored: StoredManifest, most: number): LeftOut[] {
   const found: LeftOut[] = [];

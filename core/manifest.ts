@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { isProtectedClass, UNRECOGNISED } from './classify.ts';
 import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
-import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
+import { compressLines, decompressLines, parseLine } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
-import { brokenPathRule, type RelativePath, relativePathSchema } from './path-rules.ts';
-import { artifactClassSchema, isProtectedClass, UNRECOGNISED } from './profile.ts';
+import { brokenPathRule, type RelativePath } from './path-rules.ts';
+import { artifactClassSchema } from './profile.ts';
+import { relativePathSchema } from './relative-path.ts';
 
 const MANIFEST_FORMAT = 'lockstep-manifest/1';
 
@@ -100,12 +102,12 @@ export function decodeManifest(bytes: Uint8Array, expected: Sha256): Manifest {
   const lines = decompressLines(what, bytes)[Symbol.iterator]();
   const first = lines.next();
   if (first.done === true) throw new InvalidDocument(what, 'it is empty');
-  const header = parseValue(what, headerSchema, parseJson(what, first.value));
+  const header = parseLine(what, headerSchema, first.value);
   const entries: ManifestEntry[] = [];
   let last = '';
   for (let line = lines.next(); line.done !== true; line = lines.next()) {
     if (entries.length >= MAX_ENTRIES) throw new InvalidDocument(what, `more than ${MAX_ENTRIES} entries`);
-    const entry = parseValue(what, manifestEntrySchema, parseJson(what, line.value));
+    const entry = parseLine(what, manifestEntrySchema, line.value);
     if (entry.path <= last) throw new InvalidDocument(what, `${JSON.stringify(entry.path)} is out of order`);
     assertClassFitsKind(what, entry);
     last = entry.path;
@@ -124,14 +126,14 @@ export function isArtifact(entry: ManifestEntry): entry is Artifact {
 export function parseManifestLine(what: string, line: string): ManifestEntry {
   const file = parseFileLine(line);
   if (file !== undefined) return file;
-  const entry = parseValue(what, manifestEntrySchema, parseJson(what, line));
+  const entry = parseLine(what, manifestEntrySchema, line);
   assertClassFitsKind(what, entry);
   if (manifestLine(entry) !== line) throw new InvalidDocument(what, 'a line of it is not in the canonical form');
   return entry;
 }
 
 export function parseManifestHeader(what: string, line: string): Sha256 {
-  const { profile } = parseValue(what, headerSchema, parseJson(what, line));
+  const { profile } = parseLine(what, headerSchema, line);
   if (headerLine(profile) !== line) throw new InvalidDocument(what, 'its header is not in the canonical form');
   return profile;
 }

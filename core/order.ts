@@ -29,8 +29,19 @@ export const orderSchema = z.discriminatedUnion('step', [
     step: z.literal('inventory'),
     /** Whether to upload what the store lacks, too. */
     snapshot: z.boolean(),
+    /** Whether to read every file, whatever is remembered of it. */
+    full: z.literal(true).optional(),
   }),
-  z.strictObject({ ...commonFields, step: z.literal('apply'), plan: sha256Schema, part: sha256Schema }),
+  z.strictObject({
+    ...commonFields,
+    step: z.literal('apply'),
+    plan: sha256Schema,
+    part: sha256Schema,
+    /** The share that was asked for: core/removals.ts. */
+    maxRemovalPercent: z.int().min(0).max(100).optional(),
+    /** Of this part, by the approval. */
+    acknowledgedRemovals: z.int().nonnegative().optional(),
+  }),
 ]);
 
 /** Signed instruction to one agent. */

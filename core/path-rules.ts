@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { PathRefused } from './errors.ts';
 
 /** A path below a server's root that means the same file, and only that file, on Linux and on Windows. */
@@ -25,13 +25,6 @@ export function parseRelativePath(path: string): RelativePath {
   if (rule !== undefined) throw new PathRefused(path, rule);
   return path as RelativePath;
 }
-
-export const relativePathSchema = z.string().transform((path, context): RelativePath => {
-  const rule = brokenPathRule(path);
-  if (rule === undefined) return path as RelativePath;
-  context.addIssue({ code: 'custom', message: rule });
-  return z.NEVER;
-});
 
 /** The first rule that the path breaks, in words; `undefined` for a path that breaks none. */
 export function brokenPathRule(path: string): string | undefined {

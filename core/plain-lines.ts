@@ -1,4 +1,5 @@
-import { artifactClassSchema, isProtectedClass } from './profile.ts';
+import { isProtectedClass } from './classify.ts';
+import { artifactClassSchema } from './profile.ts';
 
 /** A part of a block of lines, and what was before it. */
 export interface Stretch {

@@ -1,13 +1,15 @@
 import { z } from 'zod';
+import { plannedBaselineSchema } from './baseline.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { LineHasher, type Sha256, sha256, sha256Schema } from './digest.ts';
-import { compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
+import { isSyncedClass } from './classify.ts';
+import { type Sha256, sha256, sha256Schema } from './digest.ts';
+import { assertDigestOfLines, compressLines, decompressLines, digestOfLines, parseLine } from './documents.ts';
 import { InvalidDocument, REFUSAL_REASONS } from './errors.ts';
 import { folderPathSchema, leftOutSchema } from './manifest.ts';
-import { relativePathSchema } from './path-rules.ts';
-import { artifactClassSchema, isSyncedClass } from './profile.ts';
+import { artifactClassSchema } from './profile.ts';
+import { relativePathSchema } from './relative-path.ts';
 import { serverIdSchema } from './server.ts';
-import { syncIdSchema, syncModeSchema, syncPolicySchema } from './sync.ts';
+import { type CopyMode, copyModeSchema, syncIdSchema, syncPolicySchema } from './sync.ts';
 import { transferEstimateSchema } from './transfer-estimate.ts';
 
 export const PLAN_FORMAT = 'lockstep-plan/1';
@@ -39,6 +41,8 @@ export const operationSchema = z.discriminatedUnion('change', [
     former: formerSchema,
   }),
   z.strictObject({ change: z.literal('create-folder'), path: folderPathSchema }),
+  /** Only in a rollback; one that is no longer empty stays. */
+  z.strictObject({ change: z.literal('remove-folder'), path: folderPathSchema }),
 ]);
 
 /** One step of a plan part. Artifacts that stay as they are (`keep`) are only counted. */
@@ -67,24 +71,33 @@ export const classChangesSchema = changeCountsSchema.extend({
 
 export type ClassChanges = z.infer<typeof classChangesSchema>;
 
-const partHeaderSchema = z.strictObject({
+const headerFields = {
   format: z.literal(PART_FORMAT),
   sync: syncIdSchema,
   server: serverIdSchema,
-  source: serverIdSchema,
-  sourceManifest: sha256Schema,
   destinationManifest: sha256Schema,
   /** The state that the agent must find before its first write. */
   stateBefore: sha256Schema,
   /** The state that it must find after its last. */
   stateAfter: sha256Schema,
-  /** The index that says where the content lies. */
-  snapshot: sha256Schema,
   profile: sha256Schema,
-  mode: syncModeSchema,
-});
+};
+
+const partHeaderSchema = z.discriminatedUnion('mode', [
+  z.strictObject({
+    ...headerFields,
+    mode: copyModeSchema,
+    source: serverIdSchema,
+    sourceManifest: sha256Schema,
+    /** The index that says where the content lies. */
+    snapshot: sha256Schema,
+  }),
+  /** All content is at the destination: files of its own, and the pre-images of earlier applies. */
+  z.strictObject({ ...headerFields, mode: z.literal('rollback'), rollbackOf: syncIdSchema }),
+]);
 
 export type PartHeader = z.infer<typeof partHeaderSchema>;
+export type CopyPartHeader = Extract<PartHeader, { readonly mode: CopyMode }>;
 
 /** What one destination has to do: bound by its digest, carried by its order. */
 export interface PlanPart {
@@ -95,35 +108,48 @@ export interface PlanPart {
 
 export function encodePart(part: PlanPart): { readonly digest: Sha256; readonly bytes: Uint8Array } {
   const lines = partLines(part);
-  return { digest: digestOf(lines), bytes: compressLines(lines) };
+  return { digest: digestOfLines(lines), bytes: compressLines(lines) };
 }
 
 /** Parses a part from the store, where anybody may have written; its digest is what was approved. */
 export function decodePart(bytes: Uint8Array, expected: Sha256): PlanPart {
   const what = `plan part ${expected}`;
-  const [first, ...rest] = decompressLines(what, bytes);
-  if (first === undefined) throw new InvalidDocument(what, 'it is empty');
-  const header = parseValue(what, partHeaderSchema, parseJson(what, first));
-  const operations = rest.map((line) => parseValue(what, operationSchema, parseJson(what, line)));
-  const part = { header, operations };
-  for (let index = 1; index < operations.length; index++) {
-    const [before, after] = [operations[index - 1]?.path ?? '', operations[index]?.path ?? ''];
-    if (before >= after) throw new InvalidDocument(what, `${JSON.stringify(after)} is out of order`);
+  assertDigestOfLines(what, bytes, expected);
+  const lines = decompressLines(what, bytes);
+  const first = lines.next();
+  if (first.done === true) throw new InvalidDocument(what, 'it is empty');
+  const header = parseCanonical(what, partHeaderSchema, first.value);
+  const operations: Operation[] = [];
+  let last = '';
+  for (const line of lines) {
+    const operation = parseCanonical(what, operationSchema, line);
+    if (operation.path <= last) throw new InvalidDocument(what, `${JSON.stringify(operation.path)} is out of order`);
+    last = operation.path;
+    operations.push(operation);
   }
-  const digest = digestOf(partLines(part));
-  if (digest !== expected) throw new InvalidDocument(what, `its digest is ${digest}`);
-  return part;
+  return { header, operations };
+}
+
+function parseCanonical<T>(what: string, schema: z.ZodType<T>, line: string): T {
+  const value = parseLine(what, schema, line);
+  if (canonicalJson(value) !== line) throw new InvalidDocument(what, 'a line of it is not in the canonical form');
+  return value;
 }
 
 function partLines(part: PlanPart): string[] {
   return [canonicalJson(part.header), ...part.operations.map(canonicalJson)];
 }
 
-function digestOf(lines: readonly string[]): Sha256 {
-  const hasher = new LineHasher();
-  for (const line of lines) hasher.add(line);
-  return hasher.digest();
-}
+/** What was changed at a destination since a sync left it, and will be overwritten, removed, or brought back. */
+const localEditsSchema = z.strictObject({
+  /** Of the last whole sync. */
+  since: z.iso.datetime(),
+  count: countSchema,
+  /** The first of those, by path. */
+  files: z.array(z.strictObject({ edit: z.enum(['added', 'deleted', 'edited']), path: z.string() })).max(20),
+});
+
+export type LocalEdits = z.infer<typeof localEditsSchema>;
 
 /** One destination in a plan: something to do, nothing to do, or a reason why nothing will be done. */
 const destinationSchema = z.discriminatedUnion('outcome', [
@@ -143,11 +169,19 @@ const destinationSchema = z.discriminatedUnion('outcome', [
       .max(20),
     protected: countSchema,
     unrecognised: countSchema,
+    /** What the approval has to acknowledge besides: core/removals.ts. */
+    needs: z
+      .array(z.enum(['removals']))
+      .max(1)
+      .optional(),
+    localEdits: localEditsSchema.optional(),
+    baseline: plannedBaselineSchema.optional(),
   }),
   z.strictObject({
     outcome: z.literal('in-sync'),
     server: serverIdSchema,
     counts: changeCountsSchema,
+    baseline: plannedBaselineSchema.optional(),
     protected: countSchema,
     unrecognised: countSchema,
   }),
@@ -171,6 +205,7 @@ export const planSchema = z.strictObject({
   expiresAt: z.iso.datetime(),
   requestedBy: z.string(),
   policy: syncPolicySchema,
+  rollbackOf: syncIdSchema.optional(),
   source: z.strictObject({
     server: serverIdSchema,
     manifest: sha256Schema,

@@ -34,10 +34,29 @@ const inventoryReceiptSchema = z.strictObject({
   outcome: z.literal('DONE'),
   summary: manifestSummarySchema,
   snapshot: sha256Schema.optional(),
+  /** Every file was read for it, as the order asked. */
+  full: z.literal(true).optional(),
   bytesUploaded: countSchema,
   secondsUploading: secondsSchema.optional(),
   facts: serverFactsSchema,
+  /** Syncs that can be rolled back here, as far as pre-images go. */
+  preImages: z.array(syncIdSchema).max(1000).optional(),
 });
+
+/** How one of the operator's programs around an apply ended; `undo` is the after hook, run once more behind an undo. */
+export const hookResultSchema = z.strictObject({
+  name: z.enum(['before', 'after', 'check', 'undo']),
+  outcome: z.enum(['succeeded', 'failed', 'timed-out']),
+  /** In words: an exit status, a signal, why it could not be started. */
+  status: z.string().max(300),
+  seconds: z.number().nonnegative(),
+  /** The end of what it wrote, in lines that are safe to print. */
+  output: z.string().max(4096),
+});
+
+export type HookResult = z.infer<typeof hookResultSchema>;
+
+const hooksSchema = z.array(hookResultSchema).max(20);
 
 /** What of it was read from the disk, and what was known by its stat: docs/design.md. */
 const statesSchema = z.strictObject({ state: sha256Schema, protectedState: sha256Schema });
@@ -51,6 +70,8 @@ const applyReceiptSchema = z.strictObject({
   before: statesSchema,
   after: statesSchema,
   changes: changeCountsSchema,
+  /** In the order in which they were run; absent where there are none. */
+  hooks: hooksSchema.optional(),
   /** Bodies of all that was read from the store for this order. */
   bytesFetched: countSchema,
   secondsFetching: secondsSchema,
@@ -63,6 +84,7 @@ const failureReceiptSchema = z.strictObject({
   outcome: z.enum(['REFUSED', 'ROLLED_BACK', 'FAILED']),
   reason: z.enum(REFUSAL_REASONS).optional(),
   detail: z.string().max(4000),
+  hooks: hooksSchema.optional(),
   /** Absent where it is not known any more. */
   bytesFetched: countSchema.optional(),
   secondsFetching: secondsSchema.optional(),
@@ -97,16 +119,32 @@ export type Progress = z.infer<typeof progressSchema>;
 
 export const signedProgressSchema: z.ZodType<Signed<Progress>> = signedSchema(progressSchema);
 
-export const statusSchema = z.strictObject({
+const statusSchema = z.strictObject({
   format: z.literal(STATUS_FORMAT),
   server: serverIdSchema,
   seenAt: z.iso.datetime(),
   agent: z.string().max(40),
   lastSequence: countSchema,
   manifest: sha256Schema.optional(),
+  /** What the store shows this agent of its orders; absent before its first look. docs/design.md, Freeze. */
+  orders: z
+    .strictObject({
+      /** The newest that it was ever shown; 0 before the first. */
+      newest: countSchema,
+      issuedAt: z.iso.datetime().optional(),
+      /** Since when it has been shown no newer one. */
+      since: z.iso.datetime(),
+      /** Its last look that was answered. */
+      lookedAt: z.iso.datetime(),
+    })
+    .optional(),
+  /** What a store that shows all that was written cannot do: this agent is served something old. */
+  staleStore: z.strictObject({ since: z.iso.datetime(), detail: z.string().max(400) }).optional(),
 });
 
 export type AgentStatus = z.infer<typeof statusSchema>;
+
+export const signedStatusSchema: z.ZodType<Signed<AgentStatus>> = signedSchema(statusSchema);
 
 /** The key that an agent made; created once, so that nobody can quietly take its place. */
 export const enrolmentSchema = z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PRODUCT_VERSION } from './product-version.ts';
 
 /** `site/name`: lower-case words, so that it is safe in a key, a file name and an e-mail. */
 export const serverIdSchema = z
@@ -24,6 +25,8 @@ export const serverFactsSchema = z.strictObject({
   freeBytes: z.number().nonnegative(),
   /** As this agent has measured it; absent before its first transfer that says something. */
   downloadBytesPerSecond: z.int().positive().optional(),
+  /** Of the installed product, where the profile says in which file that is, and it is there. */
+  productVersion: z.string().regex(PRODUCT_VERSION).optional(),
 });
 
 export type ServerFacts = z.infer<typeof serverFactsSchema>;

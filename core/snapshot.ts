@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 import { type Sha256, sha256Schema } from './digest.ts';
-import { compressLines, decompressLines, digestOfLines, parseJson, parseValue } from './documents.ts';
+import { compressLines, decompressLines, digestOfLines, parseLine } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
 
 const SNAPSHOT_FORMAT = 'lockstep-snapshot/2';
@@ -30,9 +30,9 @@ export function encodeSnapshot({ indexes, manifest }: Snapshot): EncodedSnapshot
 
 export function decodeSnapshot(bytes: Uint8Array, expected: Sha256): Snapshot {
   const what = `snapshot ${expected}`;
-  const [line, ...rest] = decompressLines(what, bytes);
+  const [line, ...rest] = decompressLines(what, bytes).take(2);
   if (line === undefined || rest.length > 0) throw new InvalidDocument(what, 'it is not one line');
   if (digestOfLines([line]) !== expected) throw new InvalidDocument(what, 'its digest differs');
-  const { indexes, manifest } = parseValue(what, snapshotSchema, parseJson(what, line));
+  const { indexes, manifest } = parseLine(what, snapshotSchema, line);
   return { indexes, manifest };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { artifactClassSchema } from './profile.ts';
-import { serverIdSchema } from './server.ts';
+import { type ServerId, serverIdSchema } from './server.ts';
 
 export const SYNC_FORMAT = 'lockstep-sync/1';
 
@@ -12,8 +12,13 @@ export const syncIdSchema = z
 
 export type SyncId = z.infer<typeof syncIdSchema>;
 
-export const syncModeSchema = z.enum(['overwrite', 'mirror']);
+/** Of a sync that brings files from its source. */
+export const copyModeSchema = z.enum(['overwrite', 'mirror']);
 
+/** A rollback puts back at each destination what an earlier sync replaced or removed there. */
+export const syncModeSchema = z.enum([...copyModeSchema.options, 'rollback']);
+
+export type CopyMode = z.infer<typeof copyModeSchema>;
 export type SyncMode = z.infer<typeof syncModeSchema>;
 
 /** What was asked for; bound by the plan's digest. */
@@ -23,8 +28,16 @@ export const syncPolicySchema = z.strictObject({
   only: z.array(artifactClassSchema).min(1).max(50).optional(),
   /** Accept a source that is empty or less than half of the destination. */
   allowShrink: z.boolean(),
+  /** Classes that the source may have lost altogether. */
+  allowVanished: z.array(artifactClassSchema).min(1).max(50).optional(),
+  /** Accept a source whose product is older than a destination's, or of a version that is not known. */
+  allowDowngrade: z.boolean().optional(),
+  /** Share of a destination's files that a mirror may remove without an acknowledgement; absent: core/removals.ts. */
+  maxRemovalPercent: z.int().min(0).max(100).optional(),
   /** Plan, show, and stop. */
   dryRun: z.boolean(),
+  /** Compare what each server named holds with its last receipt, and stop: a dry run, in which the source is one of them. */
+  verify: z.literal(true).optional(),
   /** Approvals needed before anything is written. */
   approvals: z.int().min(1).max(20),
   requesterMayApprove: z.boolean(),
@@ -52,8 +65,11 @@ export const syncRequestSchema = z
     sync: syncIdSchema,
     requestedBy: z.string().min(1).max(200),
     requestedAt: z.iso.datetime(),
+    /** Of the sync that is rolled back, where this is a rollback: then it is asked for nothing. */
     source: serverIdSchema,
-    destinations: z.array(serverIdSchema).min(1).max(20_000),
+    /** There in mode `rollback`, and only then. */
+    rollbackOf: syncIdSchema.optional(),
+    destinations: z.array(serverIdSchema).max(20_000),
     policy: syncPolicySchema,
     /** Destinations that are written at the same time. */
     waveSize: z.int().min(1).max(10_000),
@@ -63,13 +79,30 @@ export const syncRequestSchema = z
     /** Who is told that a plan waits for approval. */
     notify: z.array(z.email()).max(50),
   })
+  .refine(({ destinations, policy }) => destinations.length > 0 || policy.verify === true, {
+    message: 'it names none',
+    path: ['destinations'],
+  })
   .refine((request) => !request.destinations.includes(request.source), 'the source is among the destinations')
+  .refine(
+    ({ policy, rollbackOf }) => (policy.mode === 'rollback') === (rollbackOf !== undefined),
+    'a rollback, and only a rollback, names the sync that it is of',
+  )
   .refine(
     (request) => new Set(request.destinations).size === request.destinations.length,
     'a destination is named twice',
   );
 
 export type SyncRequest = z.infer<typeof syncRequestSchema>;
+
+/** Who has to say what is there before anything can be planned. */
+export function stockTakers({
+  destinations,
+  rollbackOf,
+  source,
+}: Pick<SyncRequest, 'destinations' | 'rollbackOf' | 'source'>): readonly ServerId[] {
+  return rollbackOf === undefined ? [source, ...destinations] : destinations;
+}
 
 /** `now` and eight random hex digits make the id. */
 export function createSyncId(now: Date, random: string): SyncId {

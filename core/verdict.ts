@@ -11,9 +11,36 @@ export const VERDICT_FORMAT = 'lockstep-verdict/1';
 
 const countSchema = z.int().nonnegative();
 
+/** What a server that has read every file was compared with. */
+const verificationSchema = z.strictObject({
+  /** The receipt that says what it should hold: its key, its sync, and when it was written. */
+  receipt: z.string(),
+  sync: syncIdSchema,
+  finishedAt: z.iso.datetime(),
+  /** Artifacts and protected files that were read. */
+  files: countSchema,
+  /** Of the artifacts. */
+  bytes: countSchema,
+  /** Absent for VERIFIED, and where the store cannot tell any more which files they are. */
+  drift: z.strictObject({ changed: countSchema, missing: countSchema, added: countSchema }).optional(),
+});
+
+export type Verification = z.infer<typeof verificationSchema>;
+
 export const destinationVerdictSchema = z.strictObject({
   server: serverIdSchema,
-  verdict: z.enum(['IN_SYNC', 'SUCCEEDED', 'ROLLED_BACK', 'REFUSED', 'FAILED', 'OFFLINE', 'NOT_ATTEMPTED']),
+  /** VERIFIED and DRIFTED are the answers of `lockstep verify`. */
+  verdict: z.enum([
+    'IN_SYNC',
+    'SUCCEEDED',
+    'ROLLED_BACK',
+    'REFUSED',
+    'FAILED',
+    'OFFLINE',
+    'NOT_ATTEMPTED',
+    'VERIFIED',
+    'DRIFTED',
+  ]),
   reason: z.string().max(40).optional(),
   detail: z.string().max(4000).optional(),
   changes: changeCountsSchema,
@@ -26,6 +53,8 @@ export const destinationVerdictSchema = z.strictObject({
   secondsFetching: z.number().nonnegative().optional(),
   /** Key of the signed receipt that says so. */
   receipt: z.string().nullable(),
+  /** There for VERIFIED and DRIFTED. */
+  verification: verificationSchema.optional(),
 });
 
 export type DestinationVerdict = z.infer<typeof destinationVerdictSchema>;
@@ -34,11 +63,22 @@ export const syncVerdictSchema = z.strictObject({
   format: z.literal(VERDICT_FORMAT),
   sync: syncIdSchema,
   /** PLANNED ends a dry run that found differences. */
-  verdict: z.enum(['IN_SYNC', 'SUCCEEDED', 'REJECTED', 'EXPIRED', 'HALTED', 'FAILED', 'PLANNED']),
+  verdict: z.enum([
+    'IN_SYNC',
+    'SUCCEEDED',
+    'REJECTED',
+    'EXPIRED',
+    'HALTED',
+    'FAILED',
+    'PLANNED',
+    'VERIFIED',
+    'DRIFTED',
+  ]),
   reason: z.string().max(40).optional(),
   detail: z.string().max(4000).optional(),
   plan: sha256Schema.nullable(),
   mode: syncModeSchema,
+  rollbackOf: syncIdSchema.optional(),
   source: z.strictObject({
     server: serverIdSchema,
     manifest: sha256Schema.nullable(),
@@ -77,6 +117,8 @@ export function judgeSync(
     case 'applied':
       if (destinations.length === 0) return 'FAILED';
       if (destinations.every(({ verdict }) => verdict === 'IN_SYNC')) return 'IN_SYNC';
+      if (destinations.every(({ verdict }) => verdict === 'VERIFIED')) return 'VERIFIED';
+      if (destinations.some(({ verdict }) => verdict === 'DRIFTED')) return 'DRIFTED';
       if (destinations.every(endedWell)) return 'SUCCEEDED';
       if (dryRun && destinations.every(({ verdict }) => verdict === 'IN_SYNC' || verdict === 'NOT_ATTEMPTED'))
         return 'PLANNED';
@@ -85,7 +127,7 @@ export function judgeSync(
 }
 
 export function endedWell({ verdict }: Pick<DestinationVerdict, 'verdict'>): boolean {
-  return verdict === 'IN_SYNC' || verdict === 'SUCCEEDED';
+  return verdict === 'IN_SYNC' || verdict === 'SUCCEEDED' || verdict === 'VERIFIED';
 }
 
 /** Why a receipt that says SUCCEEDED does not prove it; `undefined` when it does. */
@@ -99,17 +141,19 @@ export function findReceiptFlaw(receipt: ApplyReceipt, plan: Plan, part: PlanPar
   return undefined;
 }
 
-/** 0 in sync or succeeded; 1 failed, halted or rolled back; 3 refused, rejected, expired or stale. */
+/** 0 in sync, succeeded or verified; 1 failed, halted, rolled back or drifted; 3 refused, rejected, expired or stale. */
 export function exitStatus(verdict: SyncVerdict): 0 | 1 | 3 {
   switch (verdict.verdict) {
     case 'IN_SYNC':
     case 'SUCCEEDED':
     case 'PLANNED':
+    case 'VERIFIED':
       return 0;
     case 'REJECTED':
     case 'EXPIRED':
       return 3;
     case 'HALTED':
+    case 'DRIFTED':
       return 1;
     case 'FAILED': {
       const bad = verdict.destinations.filter((destination) => !endedWell(destination));

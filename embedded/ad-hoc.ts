@@ -1,16 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, realpath, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { openFileSigner } from '#adapters/file-signer.ts';
 import { openStore } from '#adapters/open-store.ts';
 import { holdSingleInstance } from '#adapters/single-instance.ts';
 import { runAgent } from '#agents/agent.ts';
 import { type Enrolled, type EnrolmentRequest, enrolAgent } from '#agents/enrol.ts';
+import { KEPT_APPLIES } from '#agents/pre-images.ts';
 import { WorkerPool } from '#agents/worker-pool.ts';
 import { keys } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Profile } from '#core/profile.ts';
-import { type ServerId, serverIdSchema } from '#core/server.ts';
+import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
 import { cancelSync } from '#functions/cancel-sync.ts';
 import type { Log } from '#functions/dependencies.ts';
@@ -20,15 +21,17 @@ import { announcingStore } from './announcing-store.ts';
 import { publishControlKey } from './control-key.ts';
 import { Controller } from './controller.ts';
 import { Doorbell } from './doorbell.ts';
+import { memoryOf, serverIdOf } from './local-server.ts';
+import { rememberProfile } from './recall-folder.ts';
 
 /** Folders of this machine as servers, with agents and a controller in this process: nothing to set up. */
-export interface AdHocSession {
+export interface FolderSession {
   readonly store: ObjectStore;
   readonly controlKey: string;
-  readonly source: ServerId;
-  readonly destinations: readonly ServerId[];
+  /** In the order of the folders. */
+  readonly servers: readonly ServerId[];
   rootOf(server: ServerId): string;
-  request(wish: Omit<SyncWish, 'source' | 'destinations'>): Promise<SyncId>;
+  request(wish: SyncWish): Promise<SyncId>;
   /** Resolves when the sync has its verdict; rejects when an agent cannot go on. */
   finished(sync: SyncId): Promise<void>;
   /** Stops everything and writes the truth about what was reached as the verdict. */
@@ -38,12 +41,18 @@ export interface AdHocSession {
   close(): Promise<void>;
 }
 
-export interface AdHocRequest {
+/** One in which files go from one folder to others. */
+export interface AdHocSession extends Omit<FolderSession, 'request' | 'servers'> {
+  readonly source: ServerId;
+  readonly destinations: readonly ServerId[];
+  request(wish: Omit<SyncWish, 'source' | 'destinations'>): Promise<SyncId>;
+}
+
+export interface FolderSessionRequest {
   readonly storeUrl: string;
   /** Keys and the agents' memory; neither in the store nor in a tree. */
   readonly stateFolder: string;
-  readonly source: string;
-  readonly destinations: readonly string[];
+  readonly folders: readonly string[];
   readonly profile: Profile;
   readonly log: Log;
   /** What a party reaches the store through, to measure it or to slow it down; the store itself where absent. */
@@ -53,7 +62,24 @@ export interface AdHocRequest {
 /** The directory store is asked this often; a look costs a few microseconds. */
 const POLL_MILLISECONDS = 50;
 
-export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSession> {
+export interface AdHocRequest extends Omit<FolderSessionRequest, 'folders'> {
+  readonly source: string;
+  readonly destinations: readonly string[];
+}
+
+export async function openAdHocSession({ destinations, source, ...rest }: AdHocRequest): Promise<AdHocSession> {
+  const { request, servers, ...session } = await openFolderSession({ ...rest, folders: [source, ...destinations] });
+  const [first, ...others] = servers;
+  if (first === undefined) throw new TypeError('expected a source folder');
+  return {
+    ...session,
+    source: first,
+    destinations: others,
+    request: (wish) => request({ ...wish, source: first, destinations: others }),
+  };
+}
+
+export async function openFolderSession(request: FolderSessionRequest): Promise<FolderSession> {
   const { storeUrl, stateFolder, log, reach = (direct) => direct } = request;
   const now = () => new Date();
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
@@ -68,24 +94,26 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   await publishControlKey(store, signer.publicKey);
 
   const roots = new Map<ServerId, string>();
-  for (const folder of [request.source, ...request.destinations]) {
+  for (const folder of request.folders) {
     const root = await realpath(folder);
     roots.set(serverIdOf(root), root);
   }
-  const [source, ...destinations] = [...roots.keys()];
-  if (source === undefined) throw new TypeError('expected a source folder');
 
   const workers = new WorkerPool();
   const stopping = new AbortController();
   const servers = [...roots].map(async ([server, root]) => {
-    const memory = join(stateFolder, 'agents', server.replace('/', '.'));
+    const memory = memoryOf(stateFolder, server);
     const own = reachAloud(server);
     const bell = new Doorbell();
     listeners.add((key) => key === keys.currentOrder(server) && bell.ring());
     const pause = (milliseconds: number, signal: AbortSignal) => bell.sleep(milliseconds, signal);
     const enrolled = await enrolOnce({ store: own, server, root, profile: request.profile, stateFolder: memory, now });
     const parts = { store: own, server, root, profile: request.profile, stateFolder: memory, now, log, workers };
-    await runAgent({ ...parts, ...enrolled, pollMilliseconds: POLL_MILLISECONDS, pause }, stopping.signal);
+    await rememberProfile(memory, request.profile);
+    await runAgent(
+      { ...parts, ...enrolled, keepPreImages: KEPT_APPLIES, pollMilliseconds: POLL_MILLISECONDS, pause },
+      stopping.signal,
+    );
   });
   const agents = Promise.all(servers);
   agents.catch(() => stopping.abort());
@@ -111,12 +139,11 @@ export async function openAdHocSession(request: AdHocRequest): Promise<AdHocSess
   return {
     store,
     controlKey: signer.publicKey,
-    source,
-    destinations,
+    servers: [...roots.keys()],
     rootOf: (server) => roots.get(server) ?? server,
     request: async (wish) => {
       const dependencies = { store, executions: controller, now, random: () => randomBytes(4).toString('hex') };
-      const sync = await requestSync(dependencies, { ...wish, source, destinations });
+      const sync = await requestSync(dependencies, wish);
       const seen = [keys.plan(sync), keys.approvalRequested(sync), keys.verdict(sync)];
       listeners.add((key) => seen.includes(key) && news.ring());
       return sync;
@@ -142,15 +169,4 @@ async function enrolOnce(enrolment: EnrolmentRequest): Promise<Enrolled> {
   await using _hold = await holdSingleInstance({ role: 'enrolment', subject: stateFolder, taken });
   if ((await store.head(keys.enrolment(server))) === undefined) await rm(stateFolder, { recursive: true, force: true });
   return await enrolAgent(enrolment);
-}
-
-/** The same folder is the same server at every run. */
-function serverIdOf(root: string): ServerId {
-  const name = basename(root)
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40);
-  const digest = createHash('sha256').update(root).digest('hex').slice(0, 8);
-  return serverIdSchema.parse(`local/${name === '' ? 'folder' : name}-${digest}`);
 }

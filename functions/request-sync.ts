@@ -3,6 +3,7 @@ import { keys } from '#core/keys.ts';
 import type { Executions } from '#core/ports/workflow.ts';
 import { createSyncId, SYNC_FORMAT, type SyncId, type SyncRequest, syncRequestSchema } from '#core/sync.ts';
 import type { Dependencies } from './dependencies.ts';
+import { assertWrittenAt, findWritten } from './find-written.ts';
 
 export type SyncWish = Omit<SyncRequest, 'format' | 'sync' | 'requestedAt'>;
 
@@ -12,11 +13,12 @@ type RequestDependencies = Pick<Dependencies, 'store' | 'now'> & {
   readonly random: () => string;
 };
 
-/** Writes down what is wanted and starts the workflow on it. */
+/** Writes down what is wanted and starts the workflow on it. BadInput for a rollback of what was never written. */
 export async function requestSync(
   { store, executions, now, random }: RequestDependencies,
   wish: SyncWish,
 ): Promise<SyncId> {
+  if (wish.rollbackOf !== undefined) assertWrittenAt(await findWritten(store, wish.rollbackOf), wish.destinations);
   const requestedAt = now();
   const sync = createSyncId(requestedAt, random());
   const wanted = { ...wish, format: SYNC_FORMAT, sync, requestedAt: requestedAt.toISOString() };

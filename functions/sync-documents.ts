@@ -1,4 +1,4 @@
-import { encodeDocument, parseDocument } from '#core/documents.ts';
+import { encodeDocument, MAX_SIGNED_BYTES, parseDocument } from '#core/documents.ts';
 import { InvalidDocument, StorePrecondition } from '#core/errors.ts';
 import { keys, type OrderId } from '#core/keys.ts';
 import { type Plan, planSchema } from '#core/plan.ts';
@@ -53,7 +53,7 @@ export async function loadReceipt(store: ObjectStore, server: ServerId, order: O
   const key = keys.receipt(server, order);
   const stored = await store.get(key);
   if (stored === undefined) return undefined;
-  const signed = parseDocument(key, signedReceiptSchema, stored.body);
+  const signed = parseDocument(key, signedReceiptSchema, stored.body, MAX_SIGNED_BYTES);
   await assertSignedByAgent(store, server, { key, document: signed });
   if (signed.payload.order !== order || signed.payload.server !== server) {
     throw new InvalidDocument(key, `it answers order ${signed.payload.order} of ${signed.payload.server}`);
@@ -69,7 +69,7 @@ export async function assertSignedByAgent(
 ): Promise<void> {
   const enrolment = await store.get(keys.enrolment(server));
   if (enrolment === undefined) throw new InvalidDocument(signed.key, `${server} is not enrolled`);
-  const { publicKey } = parseDocument(keys.enrolment(server), enrolmentSchema, enrolment.body);
+  const { publicKey } = parseDocument(keys.enrolment(server), enrolmentSchema, enrolment.body, MAX_SIGNED_BYTES);
   if (!isSignedBy(signed.document, publicKey)) {
     throw new InvalidDocument(signed.key, `the agent enrolled as ${server} did not sign it`);
   }

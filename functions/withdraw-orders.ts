@@ -1,7 +1,7 @@
 import { encodeDocument } from '#core/documents.ts';
 import { approvalTokenId, keys, type OrderStep, orderId } from '#core/keys.ts';
 import type { Order } from '#core/order.ts';
-import type { SyncRequest } from '#core/sync.ts';
+import { type SyncRequest, stockTakers } from '#core/sync.ts';
 import type { Dependencies } from './dependencies.ts';
 import { wasOrderIssued } from './issue-order.ts';
 import { dropToken } from './waiting.ts';
@@ -16,9 +16,9 @@ export async function withdrawOrders(
   { store, now }: Pick<Dependencies, 'store' | 'now'>,
   request: SyncRequest,
 ): Promise<void> {
-  const { sync, source, destinations } = request;
+  const { sync, source } = request;
   await dropToken(store, approvalTokenId(sync));
-  for (const server of [source, ...destinations]) {
+  for (const server of stockTakers(request)) {
     for (const step of STEPS) {
       const order = orderId(sync, step, server);
       await dropToken(store, order);

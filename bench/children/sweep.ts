@@ -1,10 +1,11 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CutFile, cutFiles, type EncodedChunk, type OfferedChunk, type Wish } from '#agents/cut-files.ts';
+import { cutFiles, type EncodedChunk, type OfferedChunk, type Wish } from '#agents/cut-files.ts';
 import { Predecessor } from '#agents/find-bases.ts';
 import { AVERAGES, type Averages, LARGE_BYTES } from '#agents/gear.ts';
-import { type Chunk, encodeIndex, type Recipe } from '#core/chunk-index.ts';
+import { type Chunk, encodeIndex, type ListedRecipe, type Recipe } from '#core/chunk-index.ts';
 import { WHOLE_BYTES } from '#core/chunk-sizes.ts';
+import { listChunks } from '#core/chunk-table.ts';
 import { type Sha256, sha256 } from '#core/digest.ts';
 import { readTask, reportResult } from './task.ts';
 
@@ -93,12 +94,12 @@ interface Storing {
   /** What is stored already. */
   readonly chunks?: ReadonlyMap<Sha256, Chunk>;
   /** What stood at a path before; without it there are no deltas. */
-  readonly former?: ReadonlyMap<string, Recipe | undefined>;
+  readonly former?: ReadonlyMap<string, ListedRecipe | undefined>;
 }
 
 interface Stored {
   /** One per file, in order. */
-  readonly recipes: readonly Recipe[];
+  readonly recipes: readonly ListedRecipe[];
   readonly chunks: ReadonlyMap<Sha256, Chunk>;
   readonly bytes: number;
 }
@@ -106,6 +107,7 @@ interface Stored {
 function store(files: readonly FoundFile[], { averages, chunks: there, former, pack, root }: Storing): Stored {
   const chunks = new Map(there);
   const claimed = new Set(chunks.keys());
+  const lists = files.map((): Sha256[] => []);
   const predecessors = files.map(({ path }) => {
     const recipe = former?.get(path);
     return recipe && new Predecessor(recipe);
@@ -114,7 +116,8 @@ function store(files: readonly FoundFile[], { averages, chunks: there, former, p
     const bases = [...Map.groupBy(offered, ({ file }) => file)].flatMap(
       ([file, own]) => predecessors[file]?.follow(own) ?? own.map(() => []),
     );
-    return offered.map(({ sha256: digest }, index) => {
+    return offered.map(({ file, sha256: digest }, index) => {
+      lists[file]?.push(digest);
       if (claimed.has(digest)) return 'not-wanted';
       claimed.add(digest);
       return { bases: (bases[index] ?? []).map((chunk) => ({ chunk, at: pack.placeOf(chunk), bases: [] })) };
@@ -125,7 +128,11 @@ function store(files: readonly FoundFile[], { averages, chunks: there, former, p
   for (let reply: unknown; ; ) {
     const step = conversation.next(reply);
     reply = undefined;
-    if (step.done === true) return { recipes: recipesOf(files, step.value, chunks), chunks, bytes };
+    if (step.done === true) {
+      const changed = files.find((_, index) => step.value[index] !== 'cut');
+      if (changed !== undefined) throw new Error(`${changed.path} changed while it was read`);
+      return { recipes: recipesOf(files, lists, chunks), chunks, bytes };
+    }
     if (step.value.kind === 'offer') {
       reply = choose(step.value.chunks);
       continue;
@@ -137,13 +144,12 @@ function store(files: readonly FoundFile[], { averages, chunks: there, former, p
 
 function recipesOf(
   files: readonly FoundFile[],
-  cut: readonly CutFile[],
+  lists: readonly (readonly Sha256[])[],
   chunks: ReadonlyMap<Sha256, Chunk>,
-): readonly Recipe[] {
-  return files.map(({ sha256: digest, path, size }, index) => {
-    const own = cut[index]?.kind === 'cut' ? cut[index].chunks : undefined;
-    if (own === undefined) throw new Error(`${path} changed while it was read`);
-    return { sha256: digest, size, chunks: own.flatMap((chunk) => chunks.get(chunk) ?? []) };
+): readonly ListedRecipe[] {
+  return files.map(({ sha256: digest, size }, index) => {
+    const own = lists[index]?.flatMap((chunk) => chunks.get(chunk) ?? []) ?? [];
+    return { sha256: digest, size, chunks: listChunks(own) };
   });
 }
 

@@ -5,7 +5,7 @@ import { type Plan, shortCode } from '#core/plan.ts';
 import type { SyncId } from '#core/sync.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
 import { pinControlKey } from '../control-key.ts';
-import { decide, describeVote, whileOpen } from '../decide.ts';
+import { askAboutRemovals, decide, describeVote, whileOpen } from '../decide.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { describePlan, showDifferences } from '../show/differences.ts';
 import { serverLabels } from '../show/labels.ts';
@@ -17,6 +17,8 @@ export interface DecideOptions {
   readonly plan: string | undefined;
   readonly yes: boolean;
   readonly comment: string | undefined;
+  /** The number of files that the plan removes. */
+  readonly acknowledgeRemovals: number | undefined;
 }
 
 /** `approve` and `reject`: shows the plan, asks, and records this person's word on it. */
@@ -33,7 +35,7 @@ export async function decideCommand(
   const plan = decidablePlan(view);
   if (options.plan !== undefined) assertNamed(plan, options.plan);
   terminal.say(showDifferences(plan, serverLabels, terminal.paint));
-  if (!options.yes) await assertAgreed(context, plan, options.decision);
+  const acknowledgedRemovals = options.yes ? options.acknowledgeRemovals : await seekAgreement(context, plan, options);
   const via = options.yes ? '--yes' : 'terminal';
   const cast = await decide(context, {
     store,
@@ -42,6 +44,7 @@ export async function decideCommand(
     via,
     decision: options.decision,
     comment: options.comment,
+    acknowledgedRemovals,
   });
   return {
     exitStatus: 0,
@@ -79,8 +82,21 @@ function assertNamed(plan: Plan, named: string): void {
   );
 }
 
+/** DecisionRefused unless the person agrees to all that the plan asks; gives the number of removals. */
+async function seekAgreement(
+  context: CommandContext,
+  plan: Plan,
+  { acknowledgeRemovals, decision }: DecideOptions,
+): Promise<number | undefined> {
+  await assertAgreed(context, plan, decision);
+  if (decision === 'REJECTED' || acknowledgeRemovals !== undefined) return acknowledgeRemovals;
+  const acknowledged = await askAboutRemovals(context, plan, serverLabels);
+  if (acknowledged === 'declined') throw new DecisionRefused('the removals were not agreed to; nothing was decided');
+  return acknowledged;
+}
+
 async function assertAgreed(context: CommandContext, plan: Plan, decision: Vote['decision']): Promise<void> {
-  const verb = decision === 'APPROVED' ? 'Approve overwriting' : 'Reject overwriting';
+  const verb = `${decision === 'APPROVED' ? 'Approve' : 'Reject'} ${plan.rollbackOf === undefined ? 'overwriting' : 'putting back'}`;
   const answer = await context.terminal.confirm(
     `${verb} ${describePlan(plan, serverLabels)}?`,
     whileOpen(context, plan),

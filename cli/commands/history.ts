@@ -1,9 +1,13 @@
 import { labelled } from '#core/digest.ts';
+import { BadInput } from '#core/errors.ts';
 import { exitStatus } from '#core/verdict.ts';
 import { haveFetched, sumTransfers } from '#functions/describe-transfer.ts';
+import { type ChainLink, readChain, type States } from '#functions/verification/read-chain.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
 import { listSyncs, type PastSync } from '../list-syncs.ts';
+import { findNamedServers } from '../named-servers.ts';
 import type { CommandOutcome } from '../outcome.ts';
+import { isSound, showChain, stepOf } from '../show/chain.ts';
 import { showSyncs } from '../show/syncs.ts';
 
 /** The newest syncs and how they ended. */
@@ -19,6 +23,47 @@ export async function historyCommand(
   };
 }
 
+/** The receipts of one server, the newest last: what it held, who changed that, and on whose word. */
+export async function serverHistoryCommand(
+  context: CommandContext,
+  { limit, name }: { readonly limit: number; readonly name: string },
+): Promise<CommandOutcome> {
+  const { controlKey, labels, servers, store } = await findNamedServers(context, [name]);
+  const [server] = servers;
+  if (server === undefined) throw new BadInput('name a server');
+  const links = await readChain({ store, controlKey, server }, limit);
+  return {
+    exitStatus: links.every(isSound) ? 0 : 1,
+    document: { server, orders: links.map(linkDocument) },
+    text: showChain(labels.of(server), links, context.terminal.paint),
+  };
+}
+
+function linkDocument({ approval, follows, keyId, order, receipt, sequence, signature, states }: ChainLink) {
+  return {
+    sequence,
+    order: order?.order ?? null,
+    sync: order?.sync ?? null,
+    step: order === undefined ? null : stepOf(order),
+    issuedAt: order?.issuedAt ?? null,
+    outcome: receipt?.outcome ?? null,
+    ...(receipt && { startedAt: receipt.startedAt, finishedAt: receipt.finishedAt }),
+    ...(receipt && 'detail' in receipt && { reason: receipt.reason ?? null, detail: receipt.detail }),
+    ...(states && { before: statesDocument(states.before), after: statesDocument(states.after), follows }),
+    ...(receipt?.outcome === 'SUCCEEDED' && { changes: receipt.changes }),
+    signature: { status: signature, keyId: keyId === undefined ? null : labelled(keyId) },
+    ...(approval && {
+      plan: labelled(approval.plan),
+      approvedBy: approval.approvedBy ?? null,
+      bytes: approval.bytes ?? null,
+    }),
+  };
+}
+
+function statesDocument({ protectedState, state }: States) {
+  return { state: labelled(state), protectedState: labelled(protectedState) };
+}
+
 export function pastSyncDocument({ request, verdict }: PastSync) {
   return {
     sync: request.sync,
@@ -27,7 +72,9 @@ export function pastSyncDocument({ request, verdict }: PastSync) {
     source: request.source,
     destinations: request.destinations,
     mode: request.policy.mode,
+    ...(request.rollbackOf && { rollbackOf: request.rollbackOf }),
     dryRun: request.policy.dryRun,
+    ...(request.policy.verify && { verify: true }),
     verdict: verdict?.verdict ?? null,
     plan: verdict?.plan ? labelled(verdict.plan) : null,
     exitStatus: verdict === undefined ? null : exitStatus(verdict),

@@ -1,14 +1,19 @@
 import pLimit from 'p-limit';
 import { labelled } from '#core/digest.ts';
+import { InvalidDocument } from '#core/errors.ts';
 import { type Fleet, fleetServers } from '#core/fleet.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
+import { removalsOf, unacknowledgedIn } from '#core/removals.ts';
 import type { ServerId } from '#core/server.ts';
+import { findStaleView } from '#core/stale-view.ts';
 import type { SyncId } from '#core/sync.ts';
+import { readFleet } from '#functions/read-fleet.ts';
+import { findCurrentOrder } from '#functions/verification/issued-orders.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
 import { pinControlKey } from '../control-key.ts';
 import { howToDecide } from '../decide.ts';
-import { readFleet, readStatus } from '../fleet-documents.ts';
+import { readStatus } from '../fleet-documents.ts';
 import { listSyncs } from '../list-syncs.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { showDifferences } from '../show/differences.ts';
@@ -18,7 +23,7 @@ import { phaseTitle, serverState } from '../show/progress.ts';
 import { showSyncs } from '../show/syncs.ts';
 import type { Paint } from '../show/text.ts';
 import { showVerdict } from '../show/verdict.ts';
-import { syncDocument } from '../sync-document.ts';
+import { localEditsIn, syncDocument } from '../sync-document.ts';
 import { lookAtSync, type ServerView, type SyncView } from '../sync-view.ts';
 import { pastSyncDocument } from './history.ts';
 
@@ -45,25 +50,47 @@ export async function fleetStatusCommand(context: CommandContext): Promise<Comma
     exitStatus: 0,
     document: {
       fleet: fleet?.fleet ?? null,
-      servers: servers.map(({ server, status, offline }) => ({
-        server,
-        offline,
-        ...(status && { seenAt: status.seenAt, agent: status.agent }),
-      })),
+      servers: servers.map(overviewDocument),
       underWay: underWay.map(pastSyncDocument),
     },
     text: underWay.length === 0 ? overview : `${overview}\n\n${showSyncs(underWay, terminal.paint)}`,
   };
 }
 
+function overviewDocument({ offline, server, status, trouble }: ServerOverview) {
+  return {
+    server,
+    offline,
+    ...(status && {
+      seenAt: status.seenAt,
+      agent: status.agent,
+      lastSequence: status.lastSequence,
+      ...(status.orders && { orders: status.orders }),
+    }),
+    ...(trouble && { trouble }),
+  };
+}
+
 async function lookAtServers(
-  { now, signal }: CommandContext,
+  { location, now, signal }: CommandContext,
   { store, fleet }: { readonly store: ObjectStore; readonly fleet: Fleet },
 ): Promise<ServerOverview[]> {
   const patience = fleet.timeouts['offline-seconds'] * 1000;
+  const controlKey = await pinControlKey(store, location.controlFolder);
   const look = async (server: ServerId): Promise<ServerOverview> => {
-    const status = await readStatus(store, server, signal);
-    return { server, status, offline: status === undefined || now().getTime() - Date.parse(status.seenAt) > patience };
+    try {
+      const status = await readStatus(store, server, signal);
+      if (status === undefined) return { server, status, offline: true };
+      const offline = now().getTime() - Date.parse(status.seenAt) > patience;
+      // After the status: an order that the agent has seen by then is there by now.
+      const current = controlKey && (await findCurrentOrder({ store, controlKey, server }));
+      const stale = findStaleView(status, current || undefined, patience);
+      return { server, status, offline, ...(stale && { trouble: { kind: 'stale-view', ...stale } }) };
+    } catch (error) {
+      // What one of them wrote must not hide the others.
+      if (!(error instanceof InvalidDocument)) throw error;
+      return { server, status: undefined, offline: true, trouble: { kind: 'bad-status', detail: error.message } };
+    }
   };
   const parallel = pLimit(16);
   return await Promise.all(fleetServers(fleet).map((server) => parallel(() => look(server))));
@@ -94,6 +121,8 @@ function statusDocument(view: SyncView) {
     plan: plan === undefined ? null : labelled(plan.digest),
     code: plan === undefined ? null : shortCode(plan.digest),
     expiresAt: plan?.expiresAt ?? null,
+    localEdits: localEditsIn(plan),
+    removalsToAcknowledge: plan === undefined || unacknowledgedIn(plan).length === 0 ? null : removalsOf(plan),
     estimates: (plan?.destinations ?? []).flatMap(estimateOf),
     decision: decision === undefined ? null : { decision: decision.decision, by: decision.votes.map(({ by }) => by) },
     servers: view.servers.map(serverDocument),

@@ -1,10 +1,11 @@
 import { labelled } from '#core/digest.ts';
 import { BadInput, DecisionRefused, Interrupted } from '#core/errors.ts';
 import type { Plan } from '#core/plan.ts';
+import { removalsOf, unacknowledgedIn } from '#core/removals.ts';
 import type { SyncId } from '#core/sync.ts';
-import { exitStatus } from '#core/verdict.ts';
+import { exitStatus, type SyncVerdict } from '#core/verdict.ts';
 import type { CommandContext } from '../context.ts';
-import { decide, describeVote, howToDecide, whileOpen } from '../decide.ts';
+import { askAboutRemovals, decide, describeVote, howToDecide, whileOpen } from '../decide.ts';
 import { findFleet } from '../fleet-documents.ts';
 import { type FinishedSync, followSync } from '../follow-sync.ts';
 import type { CommandOutcome } from '../outcome.ts';
@@ -12,7 +13,7 @@ import { type Parties, resolveParties } from '../parties.ts';
 import { openSession, type Session, type SyncOptions } from '../session.ts';
 import { describePlan, showDifferences } from '../show/differences.ts';
 import { showVerdict } from '../show/verdict.ts';
-import { syncDocument } from '../sync-document.ts';
+import { localEditsIn, syncDocument } from '../sync-document.ts';
 import { lookAtSync } from '../sync-view.ts';
 
 /** The wizard: source and destinations, differences, confirmation, progress, result. */
@@ -52,20 +53,30 @@ async function findParties(context: CommandContext, names: readonly string[]): P
 }
 
 /** Whether there is, or can be, anybody to say yes; known before any work begins. */
-function assertDecidable({ terminal }: CommandContext, parties: Parties, { dryRun, yes }: SyncOptions): void {
-  if (dryRun || yes || terminal.canAsk || parties.kind === 'servers') return;
+export function assertDecidable(
+  { terminal }: CommandContext,
+  { kind }: Pick<Parties, 'kind'>,
+  { dryRun, yes }: RunOptions,
+): void {
+  if (dryRun || yes || terminal.canAsk || kind === 'servers') return;
   throw new BadInput(
     'this asks before it overwrites anything: add --yes to agree beforehand, or run it on a terminal; --dry-run only looks',
   );
 }
 
-interface Run {
+/** What the person has said beforehand. */
+export type RunOptions = Pick<SyncOptions, 'acknowledgeRemovals' | 'dryRun' | 'yes'>;
+
+export interface Run {
   readonly session: Session;
   readonly sync: SyncId;
-  readonly options: SyncOptions;
+  readonly options: RunOptions;
+  /** What it comes to, where that is not what a sync comes to. */
+  readonly conclude?: (finished: FinishedSync) => Promise<CommandOutcome>;
 }
 
-async function carryThrough(context: CommandContext, run: Run): Promise<CommandOutcome> {
+/** Follows what was requested to its verdict, or leaves it as it should be left. */
+export async function carryThrough(context: CommandContext, run: Run): Promise<CommandOutcome> {
   const { session, sync } = run;
   const { controlKey, labels, pause, pollMilliseconds, store } = session;
   const trouble = new AbortController();
@@ -77,7 +88,7 @@ async function carryThrough(context: CommandContext, run: Run): Promise<CommandO
       onPlan: (plan) => context.terminal.say(showDifferences(plan, labels, context.terminal.paint)),
       onApproval: (plan) => seekApproval(context, run, plan),
     });
-    return toOutcome(context, run, finished);
+    return await toOutcome(context, run, finished);
   } catch (error) {
     if (context.signal.aborted || error instanceof Interrupted) return await leave(context, run);
     // What ran here has ended, and the history should not say that it goes on.
@@ -97,7 +108,7 @@ async function leave(context: CommandContext, run: Run): Promise<CommandOutcome>
     signal: new AbortController().signal,
     controlKey: session.controlKey,
   });
-  if (view.verdict !== undefined) return toOutcome(context, run, { verdict: view.verdict, view });
+  if (view.verdict !== undefined) return await toOutcome(context, run, { verdict: view.verdict, view });
   if (stopped)
     throw new Interrupted(
       `stopped: sync ${sync} has no verdict; sync again to bring the destinations into a known state`,
@@ -110,15 +121,13 @@ async function seekApproval(context: CommandContext, { options, session }: Run, 
   const { terminal } = context;
   const mayApprove = plan.policy.requesterMayApprove || plan.requestedBy !== context.person;
   const asks = !options.yes && mayApprove && terminal.canAsk;
-  if (asks) terminal.say(terminal.paint('strong', 'Synchronization Confirmation'));
-  const question = `Overwrite ${describePlan(plan, session.labels)}?`;
-  const answer = asks ? await terminal.confirm(question, whileOpen(context, plan)) : options.yes || undefined;
+  if (options.yes && mayApprove) assertAcknowledged(plan, { options, session });
+  const answer = asks ? await ask(context, { options, session, plan }) : agreedBeforehand(options);
   if (context.signal.aborted) throw new Interrupted('stopped at the question');
   if (answer !== undefined) {
-    const decision = answer ? 'APPROVED' : 'REJECTED';
     const via = asks ? 'terminal' : '--yes';
     try {
-      const cast = await decide(context, { ...session, plan, decision, via });
+      const cast = await decide(context, { ...session, plan, ...answer, via });
       terminal.say(describeVote(cast, plan));
       if (cast.decision !== undefined) return;
     } catch (error) {
@@ -129,19 +138,59 @@ async function seekApproval(context: CommandContext, { options, session }: Run, 
   terminal.say(`Another person can decide on it:\n${howToDecide(plan)}`);
 }
 
-function toOutcome(
+type Answer = Pick<Parameters<typeof decide>[1], 'decision' | 'acknowledgedRemovals'>;
+
+/** `undefined` when the plan grew too old, or the person stopped. */
+async function ask(
+  context: CommandContext,
+  { options, plan, session }: Pick<Run, 'options' | 'session'> & { readonly plan: Plan },
+): Promise<Answer | undefined> {
+  const { terminal } = context;
+  terminal.say(terminal.paint('strong', 'Synchronization Confirmation'));
+  const verb = plan.rollbackOf === undefined ? 'Overwrite' : 'Put back';
+  const question = `${verb} ${describePlan(plan, session.labels)}?`;
+  const answer = await terminal.confirm(question, whileOpen(context, plan));
+  if (answer !== true) return answer === false ? { decision: 'REJECTED' } : undefined;
+  const acknowledgedRemovals = options.acknowledgeRemovals ?? (await askAboutRemovals(context, plan, session.labels));
+  return acknowledgedRemovals === 'declined'
+    ? { decision: 'REJECTED' }
+    : { decision: 'APPROVED', acknowledgedRemovals };
+}
+
+function agreedBeforehand({ acknowledgeRemovals, yes }: RunOptions): Answer | undefined {
+  return yes ? { decision: 'APPROVED', acknowledgedRemovals: acknowledgeRemovals } : undefined;
+}
+
+/** To agree beforehand is not to agree to removing half a server: nobody may be there to be asked, so it ends here. */
+function assertAcknowledged(plan: Plan, { options, session }: Pick<Run, 'options' | 'session'>): void {
+  const removed = removalsOf(plan);
+  const given = options.acknowledgeRemovals;
+  if (given === removed || (given === undefined && unacknowledgedIn(plan).length === 0)) return;
+  const waits = session.kind === 'servers' ? ` to the command, or to lockstep approve ${plan.sync}` : '';
+  throw new DecisionRefused(
+    `${removed} files would be removed, and --yes alone does not agree to that: look at them, then add --acknowledge-removals ${removed}${waits}`,
+  );
+}
+
+async function toOutcome(
   { terminal }: CommandContext,
-  { options, session }: Run,
-  { verdict, view }: FinishedSync,
-): CommandOutcome {
+  { conclude, options, session }: Run,
+  finished: FinishedSync,
+): Promise<CommandOutcome> {
+  if (conclude !== undefined) return await conclude(finished);
+  const { verdict, view } = finished;
   const document = syncDocument(verdict, session.folders);
   const differences =
     options.dryRun && view.plan !== undefined ? { differences: view.plan.destinations.map(labelPart) } : {};
   return {
     exitStatus: exitStatus(verdict),
-    document: { ...document, ...differences },
-    text: showVerdict(verdict, session.labels, terminal.paint),
+    document: { ...document, ...differences, localEdits: localEditsIn(view.plan) },
+    text: `${showVerdict(verdict, session.labels, terminal.paint)}${wayBack(verdict)}`,
   };
+}
+
+function wayBack({ destinations, sync }: SyncVerdict): string {
+  return destinations.some(({ verdict }) => verdict === 'SUCCEEDED') ? `\nTo undo this: lockstep rollback ${sync}` : '';
 }
 
 function labelPart(destination: Plan['destinations'][number]) {

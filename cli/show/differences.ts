@@ -7,6 +7,8 @@ import {
   shortCode,
 } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
+import type { SyncMode } from '#core/sync.ts';
+import { describeAllowances, describeNotices, mostUrgentFirst } from '#functions/describe-notices.ts';
 import { describeAllEstimates, describeAmount, describeEstimate } from '#functions/describe-transfer.ts';
 import { grid } from './grid.ts';
 import type { Labels } from './labels.ts';
@@ -14,34 +16,45 @@ import { bytes, count, enumerate, type Paint, type Tone } from './text.ts';
 
 /** The wizard's page of differences: what would be overwritten where, and what is left alone. */
 export function showDifferences(plan: Plan, labels: Labels, paint: Paint): string {
-  const { source, destinations } = plan;
+  const { destinations, rollbackOf } = plan;
+  const shown = destinations.length > MOST_SHOWN ? mostUrgentFirst(destinations) : destinations;
   return [
-    paint('strong', 'Synchronization Differences'),
-    `Configuration Source  ${labels.of(source.server)}: ${count(source.artifacts, 'file')}, ${bytes(source.bytes)}${sourceLeavings(source)}`,
-    ...leftOutLines(source),
-    ...uploadLines(source),
+    paint('strong', rollbackOf === undefined ? 'Synchronization Differences' : 'What Will Be Put Back'),
+    ...(rollbackOf === undefined ? sourceLines(plan.source, labels) : [`Rollback of sync ${rollbackOf}`]),
     '',
-    ...destinations.slice(0, MOST_SHOWN).flatMap((destination) => [...showDestination(destination, labels, paint), '']),
+    ...shown.slice(0, MOST_SHOWN).flatMap((one) => [...showDestination(plan, one, { labels, paint }), '']),
     ...(destinations.length > MOST_SHOWN
       ? [`and ${count(destinations.length - MOST_SHOWN, 'more destination')}; --json names them all`, '']
       : []),
     ...inAll(plan),
-    paint(
-      'faint',
-      "Note: One way: the source's files overwrite the corresponding files at the destination; nothing is merged.",
-    ),
-    paint('faint', plan.policy.mode === 'mirror' ? MIRROR_NOTE : OVERWRITE_NOTE),
+    ...NOTES[plan.policy.mode].map((note) => paint('faint', note)),
+    ...describeAllowances(plan.policy).map((line) => paint('faint', `${line}.`)),
     ...(hasChanges(plan) ? [`Plan ${paint('strong', shortCode(plan.digest))}  sha256:${plan.digest}`, ''] : ['']),
   ].join('\n');
 }
 
 /** Names the destinations and the plan, for the question. */
 export function describePlan(plan: Plan, labels: Labels): string {
+  const { rollbackOf, source } = plan;
   const names = plan.destinations.filter(({ outcome }) => outcome === 'changes').map(({ server }) => labels.of(server));
-  return `${enumerate(names)} from ${labels.of(plan.source.server)} (plan ${shortCode(plan.digest)})`;
+  const whence = rollbackOf === undefined ? `from ${labels.of(source.server)}` : `as before sync ${rollbackOf}`;
+  return `${enumerate(names)} ${whence} (plan ${shortCode(plan.digest)})`;
 }
 
-function showDestination(destination: PlannedDestination, labels: Labels, paint: Paint): string[] {
+function sourceLines(source: Plan['source'], labels: Labels): string[] {
+  return [
+    `Configuration Source  ${labels.of(source.server)}: ${count(source.artifacts, 'file')}, ${bytes(source.bytes)}${sourceLeavings(source)}`,
+    ...leftOutLines(source),
+    ...uploadLines(source),
+  ];
+}
+
+interface Shown {
+  readonly labels: Labels;
+  readonly paint: Paint;
+}
+
+function showDestination(plan: Plan, destination: PlannedDestination, { labels, paint }: Shown): string[] {
   const title = `Configuration Destination  ${paint('strong', labels.of(destination.server))}`;
   switch (destination.outcome) {
     case 'changes':
@@ -50,6 +63,7 @@ function showDestination(destination: PlannedDestination, labels: Labels, paint:
         grid(COLUMNS, classRows(destination), paint).trimEnd(),
         `  to be transferred  ${describeEstimate(destination.estimate)}`,
         ...notableLines(destination, paint),
+        ...describeNotices(plan, destination).map((line) => paint('warning', `  ! ${line}`)),
         ...leftAlone(destination),
       ];
     case 'in-sync':
@@ -81,7 +95,7 @@ function notableLines({ notable, counts }: Changes, paint: Paint): string[] {
     ({ change, path, size }) => `  ${paint(TONES[change], change.padEnd(6))}  ${printable(path)}  ${bytes(size)}`,
   );
   const changed = counts.create + counts.update + counts.remove;
-  if (changed === 0) return ['  only empty folders are made'];
+  if (changed === 0) return ['  only empty folders change'];
   const more = changed - notable.length;
   return more > 0 ? [...lines, `  and ${count(more, 'more file')}`] : lines;
 }
@@ -135,7 +149,16 @@ const TONES: Readonly<Record<'create' | 'update' | 'remove', Tone>> = {
   update: 'warning',
   remove: 'bad',
 };
-const MIRROR_NOTE =
-  'Mirror: files of these classes that the source lacks are removed at the destination. Licenses are never touched.';
-const OVERWRITE_NOTE = 'Files that only the destination has are kept. Licenses are never touched.';
+const ONE_WAY =
+  "Note: One way: the source's files overwrite the corresponding files at the destination; nothing is merged.";
+const NOTES: Readonly<Record<SyncMode, readonly string[]>> = {
+  overwrite: [ONE_WAY, 'Files that only the destination has are kept. Licenses are never touched.'],
+  mirror: [
+    ONE_WAY,
+    'Mirror: files of these classes that the source lacks are removed at the destination. Licenses are never touched.',
+  ],
+  rollback: [
+    'Note: Only what that sync wrote or removed becomes what it was; all else stays. Licenses are never touched.',
+  ],
+};
 const MOST_SHOWN = 20;

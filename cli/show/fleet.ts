@@ -2,6 +2,7 @@ import { duration } from '#core/duration.ts';
 import { printable } from '#core/printable.ts';
 import type { AgentStatus } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
+import type { StaleView } from '#core/stale-view.ts';
 import { grid } from './grid.ts';
 import { type Paint, time } from './text.ts';
 
@@ -11,17 +12,25 @@ export interface ServerOverview {
   readonly status: AgentStatus | undefined;
   /** Whether that is longer ago than the fleet file allows. */
   readonly offline: boolean;
+  /** What a person should look into. */
+  readonly trouble?: ServerTrouble | undefined;
 }
+
+export type ServerTrouble =
+  /** It, or this command, is shown an old store. */
+  | ({ readonly kind: 'stale-view' } & StaleView)
+  /** What its agent said last is not that. */
+  | { readonly kind: 'bad-status'; readonly detail: string };
 
 export function showFleet(
   servers: readonly ServerOverview[],
   { now, paint }: { readonly now: Date; readonly paint: Paint },
 ): string {
-  return grid(
+  const table = grid(
     COLUMNS,
-    servers.map(({ server, status, offline }) => [
+    servers.map(({ server, status, offline, trouble }) => [
       server,
-      offline ? paint('bad', 'offline') : paint('good', 'online'),
+      paint(offline || trouble ? 'bad' : 'good', stateOf({ offline, trouble })),
       status === undefined
         ? 'never'
         : `${time(status.seenAt)} (${duration(now.getTime() - Date.parse(status.seenAt))} ago)`,
@@ -30,6 +39,19 @@ export function showFleet(
     ]),
     paint,
   ).trimEnd();
+  const troubled = servers.flatMap(({ server, trouble }) => (trouble === undefined ? [] : [{ server, trouble }]));
+  return [table, ...troubled.map((one) => paint('bad', describeTrouble(one)))].join('\n');
+}
+
+function stateOf({ offline, trouble }: Pick<ServerOverview, 'offline' | 'trouble'>): string {
+  if (trouble?.kind === 'stale-view') return 'stale view';
+  if (trouble?.kind === 'bad-status') return 'bad status';
+  return offline ? 'offline' : 'online';
+}
+
+function describeTrouble({ server, trouble }: { readonly server: ServerId; readonly trouble: ServerTrouble }): string {
+  const since = trouble.kind === 'stale-view' ? ` since ${time(trouble.since)}` : '';
+  return `  ${server}: ${stateOf({ offline: false, trouble })}${since}: ${printable(trouble.detail)}`;
 }
 
 const COLUMNS = ['server', 'state', 'last seen', 'agent', 'manifest'].map((title) => ({ title }));

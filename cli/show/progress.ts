@@ -36,7 +36,8 @@ export function phaseTitle(view: SyncView): string {
   if (view.cancelled && view.phase !== 'done') return 'Stopping: what was begun comes to its end';
   switch (view.phase) {
     case 'inventory':
-      return view.begun ? TAKING_STOCK : 'Waiting for the controller of this store to begin: does lockstep up run?';
+      if (view.begun) return view.request.policy.verify === true ? READING : TAKING_STOCK;
+      return 'Waiting for the controller of this store to begin: does lockstep up run?';
     case 'planning':
       return 'Comparing';
     case 'approval':
@@ -102,4 +103,5 @@ function amounts({ bytesDone, bytesTotal, filesDone, filesTotal }: Progress): st
 }
 
 const TAKING_STOCK = 'Taking stock of source and destinations';
+const READING = 'Reading every file';
 const BAR_WIDTH = 24;

@@ -16,12 +16,17 @@ export function showSyncs(syncs: readonly PastSync[], paint: Paint): string {
       printable(request.requestedBy),
       request.source,
       enumerate(request.destinations, 3),
-      request.policy.dryRun ? `${request.policy.mode}, dry run` : request.policy.mode,
+      describeMode(request.policy),
       verdict === undefined ? 'under way' : paint(toneOf(verdict.verdict), verdict.verdict),
       describeAll(verdict),
     ]),
     paint,
   ).trimEnd();
+}
+
+function describeMode({ dryRun, mode, verify }: PastSync['request']['policy']): string {
+  if (verify === true) return 'verify';
+  return dryRun ? `${mode}, dry run` : mode;
 }
 
 /** To all destinations: bytes together, seconds of the slowest. */

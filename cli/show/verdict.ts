@@ -26,6 +26,7 @@ export function toneOf(verdict: SyncVerdict['verdict'] | DestinationVerdict['ver
     case 'IN_SYNC':
     case 'SUCCEEDED':
     case 'PLANNED':
+    case 'VERIFIED':
       return 'good';
     case 'NOT_ATTEMPTED':
     case 'REJECTED':
@@ -36,6 +37,7 @@ export function toneOf(verdict: SyncVerdict['verdict'] | DestinationVerdict['ver
     case 'FAILED':
     case 'OFFLINE':
     case 'HALTED':
+    case 'DRIFTED':
       return 'bad';
   }
 }
@@ -50,9 +52,15 @@ function lastSentence(verdict: SyncVerdict, labels: Labels): string {
     case 'IN_SYNC':
       return `In sync: nothing was to be done at ${count(all, 'destination')}.`;
     case 'SUCCEEDED':
+      if (verdict.rollbackOf !== undefined)
+        return `Succeeded: ${count(all, 'destination')} put back as before sync ${verdict.rollbackOf}; what was written was read back and verified by SHA-256.`;
       return `Succeeded: ${count(all, 'destination')} in sync with the source; what was written was read back and verified by SHA-256.`;
     case 'PLANNED':
-      return 'Planned: these differences are there; nothing was written. Sync without --dry-run to overwrite.';
+      return 'Planned: these differences are there; nothing was written. Leave out --dry-run to overwrite.';
+    case 'VERIFIED':
+      return `Verified: every file of ${count(all, 'server')} was read, and is as the last receipt says.`;
+    case 'DRIFTED':
+      return `Drifted: ${well} of ${count(all, 'server')} as the last receipt says; every file was read.${why}`;
     case 'REJECTED':
       return 'Rejected: nothing was written at any destination.';
     case 'EXPIRED':

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { assertDecisionHolds } from '#core/approval.ts';
+import { assertDecisionHolds, type Decision } from '#core/approval.ts';
 import { parseValue } from '#core/documents.ts';
 import { ApprovalRejected, Interrupted, InvalidDocument } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
@@ -24,24 +24,35 @@ export async function apply(
   const { store, signer } = dependencies;
   await assertGoingOn(store, sync);
   const plan = await requirePlan(store, sync, signer.publicKey);
-  await assertApproved(store, plan);
+  const decision = await requireApproval(store, plan);
   const planned = plan.destinations.find((destination) => destination.server === server);
   if (planned?.outcome !== 'changes')
     throw new InvalidDocument(`plan of sync ${sync}`, `nothing is planned for ${server}`);
   const { timeouts } = await loadRequest(store, sync);
   const order = orderId(sync, 'apply', server);
   await parkToken(store, order, token);
-  const draft = { step: 'apply', sync, server, plan: plan.digest, part: planned.part } as const;
+  const { maxRemovalPercent } = plan.policy;
+  const isAcknowledged = decision.votes.every(({ acknowledgedRemovals }) => acknowledgedRemovals !== undefined);
+  const draft = {
+    step: 'apply',
+    sync,
+    server,
+    plan: plan.digest,
+    part: planned.part,
+    ...(maxRemovalPercent !== undefined && { maxRemovalPercent }),
+    ...(isAcknowledged && { acknowledgedRemovals: planned.counts.remove }),
+  } as const;
   await issueOrder(dependencies, draft, timeouts.offlineSeconds);
   // An earlier attempt may have been answered already: no event comes for that any more.
   await signal(dependencies, keys.receipt(server, order));
 }
 
 /** The decision itself is looked at again: no state of the workflow stands in for it. */
-async function assertApproved(store: Dependencies['store'], plan: Plan): Promise<void> {
+async function requireApproval(store: Dependencies['store'], plan: Plan): Promise<Decision> {
   const decision = await findDecision({ store }, plan.sync);
   if (decision?.decision !== 'APPROVED') throw new ApprovalRejected(`the plan of sync ${plan.sync} is not approved`);
   assertDecisionHolds(plan, decision);
+  return decision;
 }
 
 /** Nothing is ordered any more once a sync is halted, cancelled or ended, whatever starts this step again. */

@@ -3,26 +3,35 @@ import type { Plan, PlannedDestination } from '#core/plan.ts';
 import { shortCode } from '#core/plan.ts';
 import type { Mail } from '#core/ports/notifier.ts';
 import { printable } from '#core/printable.ts';
+import type { SyncMode } from '#core/sync.ts';
+import { acknowledgement, describeAllowances, describeNotices, mostUrgentFirst } from '../describe-notices.ts';
 import { describeAllEstimates, describeEstimate } from '../describe-transfer.ts';
 
 /** Longer lists are for `lockstep status`; those that would be written come first. */
 const MOST_DESTINATIONS = 50;
 const LONGEST_DETAIL = 300;
 
+const ONE_WAY =
+  "One way: the source's files overwrite the corresponding files; nothing is merged. Licenses are left alone.";
+
+const MODES: Readonly<Record<SyncMode, readonly string[]>> = {
+  overwrite: ['Mode overwrite: nothing at a destination is deleted.', ONE_WAY],
+  mirror: ['Mode mirror: files that the source lacks are removed at the destination.', ONE_WAY],
+  rollback: ['What that sync wrote or removed becomes what it was before; all else stays. Licenses are left alone.'],
+};
+
 /** What an approver has to know before he decides. */
 export function approvalMail(plan: Plan, to: readonly string[]): Mail {
   const code = shortCode(plan.digest);
   const { destinations } = plan;
-  const changesFirst = destinations.toSorted((a, b) => Number(isWritten(b)) - Number(isWritten(a)));
+  const urgentFirst = mostUrgentFirst(destinations);
   const lines = [
-    `${printable(plan.requestedBy)} asks to synchronize ${plan.source.server} to ${destinations.length} destination(s).`,
-    plan.policy.mode === 'mirror'
-      ? 'Mode mirror: files that the source lacks are removed at the destination.'
-      : 'Mode overwrite: nothing at a destination is deleted.',
-    "One way: the source's files overwrite the corresponding files; nothing is merged. Licenses are left alone.",
+    `${printable(plan.requestedBy)} asks to ${describeWish(plan)} ${destinations.length} destination(s).`,
+    ...MODES[plan.policy.mode],
+    ...describeAllowances(plan.policy).map((line) => `${line}.`),
     '',
-    ...changesFirst.slice(0, MOST_DESTINATIONS).flatMap(describeDestination),
-    ...describeRest(changesFirst.slice(MOST_DESTINATIONS)),
+    ...urgentFirst.slice(0, MOST_DESTINATIONS).flatMap((destination) => describeDestination(destination, plan)),
+    ...describeRest(urgentFirst.slice(MOST_DESTINATIONS)),
     ...describeAll(plan),
     `Plan    sha256:${plan.digest}`,
     `Code    ${code}`,
@@ -30,15 +39,19 @@ export function approvalMail(plan: Plan, to: readonly string[]): Mail {
     '',
     'To decide, look at the plan and approve or reject it:',
     `  lockstep status ${plan.sync}`,
-    `  lockstep approve ${plan.sync} --plan ${code}`,
+    `  lockstep approve ${plan.sync} --plan ${code}${acknowledgement(plan)}`,
     `  lockstep reject ${plan.sync} --plan ${code}`,
     '',
   ];
   return {
     to,
-    subject: `Lockstep: approve sync ${plan.sync} from ${plan.source.server}? (${code})`,
+    subject: `Lockstep: approve ${plan.rollbackOf === undefined ? `sync ${plan.sync} from ${plan.source.server}` : `rollback ${plan.sync} of sync ${plan.rollbackOf}`}? (${code})`,
     text: lines.join('\n'),
   };
+}
+
+function describeWish({ rollbackOf, source }: Plan): string {
+  return rollbackOf === undefined ? `synchronize ${source.server} to` : `roll back sync ${rollbackOf} at`;
 }
 
 function isWritten({ outcome }: PlannedDestination): boolean {
@@ -55,12 +68,13 @@ function describeRest(rest: readonly PlannedDestination[]): string[] {
   return [`and ${rest.length} more destination(s), of which ${rest.filter(isWritten).length} would be written`, ''];
 }
 
-function describeDestination(destination: PlannedDestination): string[] {
+function describeDestination(destination: PlannedDestination, plan: Plan): string[] {
   switch (destination.outcome) {
     case 'changes':
       return [
         `${destination.server}: ${prettyBytes(destination.bytes)} in changed files`,
         `  to be transferred: ${describeEstimate(destination.estimate)}`,
+        ...describeNotices(plan, destination).map((line) => `  ! ${line}`),
         row('class', ['create', 'update', 'remove', 'keep', 'bytes']),
         ...Object.entries(destination.classes).map(([name, counts]) =>
           row(name, [counts.create, counts.update, counts.remove, counts.keep, prettyBytes(counts.bytes)]),

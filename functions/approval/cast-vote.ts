@@ -75,9 +75,22 @@ async function loadVotes({ store }: VoteDependencies, plan: Plan): Promise<Vote[
   const votes: Vote[] = [];
   for await (const { key } of store.list(keys.votes(plan.sync))) {
     const stored = await store.get(key);
-    if (stored !== undefined) votes.push(parseDocument(key, voteSchema, stored.body));
+    if (stored === undefined) continue;
+    const vote = parseDocument(key, voteSchema, stored.body);
+    // A vote that the decision could not rest on, or a second one of the same person under another name.
+    if (key === keys.vote(plan.sync, sha256(vote.by)) && mayVote(plan, vote)) votes.push(vote);
   }
   return votes.sort((a, b) => (a.at < b.at ? -1 : 1));
+}
+
+function mayVote(plan: Plan, vote: Vote): boolean {
+  try {
+    assertMayVote(plan, vote);
+    return true;
+  } catch (error) {
+    if (error instanceof DecisionRefused) return false;
+    throw error;
+  }
 }
 
 function describeDecision(decision: Decision): string {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { encodeDocument, parseValue } from '#core/documents.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { serverIdSchema } from '#core/server.ts';
-import { type SyncId, syncIdSchema, type Timeouts } from '#core/sync.ts';
+import { type SyncId, stockTakers, syncIdSchema, type Timeouts } from '#core/sync.ts';
 import { assertNoSweep } from '../await-sweep.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { issueOrder } from '../issue-order.ts';
@@ -43,7 +43,7 @@ export interface Prepared {
 async function prepareSync({ store }: InventoryDependencies, sync: SyncId): Promise<Prepared> {
   const request = await loadRequest(store, sync);
   const inventoryItems = keys.inventoryItems(sync);
-  const items = [request.source, ...request.destinations].map((server) => ({ server }));
+  const items = stockTakers(request).map((server) => ({ server }));
   await store.put(inventoryItems, encodeDocument(items));
   return { sync, inventoryItems, timeouts: request.timeouts };
 }
@@ -54,9 +54,11 @@ async function takeInventory(dependencies: InventoryDependencies, { sync, server
   const request = await loadRequest(store, sync);
   const order = orderId(sync, 'inventory', server);
   await parkToken(store, order, token);
-  const snapshot = server === request.source;
+  const { verify } = request.policy;
+  const snapshot = server === request.source && verify !== true;
   if (snapshot) await assertNoSweep(dependencies, sync);
-  await issueOrder(dependencies, { step: 'inventory', sync, server, snapshot }, request.timeouts.offlineSeconds);
+  const draft = { step: 'inventory', sync, server, snapshot, ...(verify && { full: verify }) } as const;
+  await issueOrder(dependencies, draft, request.timeouts.offlineSeconds);
   // An earlier attempt may have been answered already: no event comes for that any more.
   await signal(dependencies, keys.receipt(server, order));
 }

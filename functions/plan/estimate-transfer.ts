@@ -1,4 +1,4 @@
-import type { Recipe } from '#core/chunk-index.ts';
+import type { Chunk, Recipe } from '#core/chunk-index.ts';
 import { LONGEST_CHUNK, WHOLE_BYTES } from '#core/chunk-sizes.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { InvalidDocument } from '#core/errors.ts';
@@ -48,7 +48,7 @@ export class TransferEstimator {
     const wanted = new Set(operations.filter(bringsContent).map(({ sha256 }) => sha256));
     if (wanted.size === 0) return { bytes: partBytes };
     const recipes = await this.#indexes.recipesOf(wanted);
-    const held = findHeld(manifest, wanted, withBases([...recipes.values()].flatMap(({ chunks }) => chunks)));
+    const held = findHeld(manifest, wanted, withBases(chunksOf(recipes.values())));
     const missing = [...wanted].filter((sha256) => !held.contents.has(sha256));
     if (missing.length === 0) return { bytes: partBytes };
     const brought = missing.map((sha256) => this.#indexes.require(recipes, sha256));
@@ -109,11 +109,11 @@ function formerContents(operations: readonly Operation[]): Set<Sha256> {
   return new Set(former.filter(({ size }) => size > WHOLE_BYTES).map(({ sha256 }) => sha256));
 }
 
-function chunksOf(recipes: Iterable<Recipe>): Recipe['chunks'][number][] {
-  return [...recipes].flatMap(({ chunks }) => chunks);
+function chunksOf(recipes: Iterable<Recipe>): Chunk[] {
+  return [...recipes].flatMap(({ chunks }) => [...chunks]);
 }
 
-function withSeconds(estimate: TransferEstimate, rate: number | undefined): TransferEstimate {
+export function withSeconds(estimate: TransferEstimate, rate: number | undefined): TransferEstimate {
   return rate === undefined ? estimate : { ...estimate, seconds: Math.round((estimate.bytes / rate) * 10) / 10 };
 }
 

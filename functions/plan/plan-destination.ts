@@ -1,6 +1,8 @@
+import { MOST_CLASSES } from '#core/baseline.ts';
 import { canonicalJson } from '#core/canonical-json.ts';
 import { type Differences, findStoredDifferences } from '#core/differences.ts';
 import { InvalidDocument } from '#core/errors.ts';
+import { compatibilityOf, type Fleet } from '#core/fleet.ts';
 import { findGuardRefusal } from '#core/guards.ts';
 import { keys, orderId } from '#core/keys.ts';
 import type { ManifestSummary } from '#core/manifest.ts';
@@ -8,10 +10,13 @@ import { entriesOf } from '#core/manifest-lines.ts';
 import { encodePart, PART_FORMAT, type PlannedDestination } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { InventoryReceipt, Receipt } from '#core/receipt.ts';
+import { needAcknowledgement, type Removals } from '#core/removals.ts';
 import type { ServerId } from '#core/server.ts';
-import type { SyncRequest } from '#core/sync.ts';
+import type { CopyMode, SyncPolicy, SyncRequest } from '#core/sync.ts';
+import { findBaseline } from '../baseline.ts';
 import { loadReceipt } from '../sync-documents.ts';
 import type { TransferEstimator } from './estimate-transfer.ts';
+import { findLocalEdits } from './find-local-edits.ts';
 import { notableChanges } from './notable-changes.ts';
 import type { PlanningSource } from './plan.ts';
 import { loadManifest } from './stock.ts';
@@ -19,10 +24,13 @@ import { loadManifest } from './stock.ts';
 export interface DestinationToPlan {
   readonly store: ObjectStore;
   readonly request: SyncRequest;
+  readonly mode: CopyMode;
   readonly source: PlanningSource;
   readonly server: ServerId;
   /** One for all destinations. */
   readonly estimator: TransferEstimator;
+  /** `undefined` in an ad-hoc sync. */
+  readonly fleet: Fleet | undefined;
 }
 
 /** What one destination has to do, or why it will do nothing; stores the part that its order will name. */
@@ -47,25 +55,35 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
   const found = findStoredDifferences(source.manifest, manifest, request.policy);
   assertSummary(source, found.source);
   const { differences, destination: summary } = found;
-  const detail = findGuardRefusal({
-    source: { summary: found.source },
-    destination: { summary, facts: receipt.facts, entries: { [Symbol.iterator]: () => entriesOf(manifest) } },
+  const baseline = await findBaseline(store, server);
+  const refusal = findGuardRefusal({
+    source: { ...guarded(toPlan, request.source, source.receipt), summary: found.source },
+    destination: {
+      ...guarded(toPlan, server, receipt),
+      summary,
+      entries: { [Symbol.iterator]: () => entriesOf(manifest) },
+    },
     differences,
+    formerClasses: baseline?.source === request.source ? baseline.sourceClasses : undefined,
     policy: request.policy,
   });
-  if (detail !== undefined) return { outcome: 'refused', server, reason: 'GUARD', detail: shorten(detail) };
+  if (refusal !== undefined)
+    return { outcome: 'refused', server, reason: refusal.reason, detail: shorten(refusal.detail) };
   assertFewClasses(server, differences);
   const seen = {
     server,
     counts: differences.counts,
     protected: summary.protected,
     unrecognised: summary.unrecognised,
+    baseline: { manifest: summary.manifest, sourceClasses: [...differences.sourceClasses] },
   };
   if (differences.operations.length === 0) return { outcome: 'in-sync', ...seen };
   const { operations } = differences;
   const { partBytes, part } = await storePart(toPlan, summary, differences);
   const { downloadBytesPerSecond } = receipt.facts;
   const estimate = await toPlan.estimator.estimate({ operations, manifest, partBytes, downloadBytesPerSecond });
+  const localEdits =
+    baseline && (await findLocalEdits({ store, baseline, manifest, state: summary.state, operations }));
   return {
     outcome: 'changes',
     ...seen,
@@ -74,7 +92,19 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
     ...(estimate !== undefined && { estimate }),
     classes: { ...differences.classes },
     notable: notableChanges(differences.operations),
+    ...(needAcknowledgement(removalsIn(differences, request.policy)) && { needs: ['removals'] }),
+    ...(localEdits !== undefined && { localEdits }),
   };
+}
+
+function guarded({ fleet }: DestinationToPlan, server: ServerId, { facts }: InventoryReceipt) {
+  return { server, facts, compatibility: compatibilityOf(fleet, server) };
+}
+
+function removalsIn({ classes, counts }: Differences, { maxRemovalPercent, only }: SyncPolicy): Removals {
+  const travelling = Object.entries(classes).filter(([name]) => only?.includes(name) ?? true);
+  const held = travelling.reduce((sum, [, { keep, remove, update }]) => sum + keep + remove + update, 0);
+  return { removed: counts.remove, held, maxPercent: maxRemovalPercent };
 }
 
 /** The plan says of the source what its receipt says; that is what the manifest says, too. */
@@ -84,7 +114,7 @@ function assertSummary({ manifest, receipt }: PlanningSource, read: ManifestSumm
 }
 
 async function storePart(
-  { store, request, source, server }: DestinationToPlan,
+  { mode, store, request, source, server }: DestinationToPlan,
   found: ManifestSummary,
   differences: Differences,
 ) {
@@ -100,7 +130,7 @@ async function storePart(
       stateAfter: differences.stateAfter,
       snapshot: source.receipt.snapshot,
       profile: found.profile,
-      mode: request.policy.mode,
+      mode,
     },
     operations: differences.operations,
   });
@@ -108,7 +138,11 @@ async function storePart(
   return { part: digest, partBytes: bytes.length };
 }
 
-function withoutInventory(server: ServerId, receipt: Receipt | undefined, request: SyncRequest): PlannedDestination {
+export function withoutInventory(
+  server: ServerId,
+  receipt: Receipt | undefined,
+  request: SyncRequest,
+): PlannedDestination {
   if (receipt === undefined) {
     const detail = `it did not answer within ${request.timeouts.offlineSeconds} seconds: is its agent running?`;
     return { outcome: 'offline', server, detail };
@@ -121,16 +155,14 @@ function withoutInventory(server: ServerId, receipt: Receipt | undefined, reques
 }
 
 /** The plan of all has no room for more of one. */
-function shorten(detail: string): string {
+export function shorten(detail: string): string {
   return detail.slice(0, LONGEST_DETAIL);
 }
 
-function assertFewClasses(server: ServerId, { classes }: Differences): void {
-  if (Object.keys(classes).length > MOST_CLASSES) {
+function assertFewClasses(server: ServerId, { classes, sourceClasses }: Differences): void {
+  if (Math.max(Object.keys(classes).length, sourceClasses.length) > MOST_CLASSES) {
     throw new InvalidDocument(`manifest of ${server}`, `its files are of more than ${MOST_CLASSES} classes`);
   }
 }
 
 const LONGEST_DETAIL = 2000;
-/** A profile has no more rules. */
-const MOST_CLASSES = 400;

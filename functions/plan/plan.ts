@@ -7,12 +7,14 @@ import { findLeftOut, type StoredManifest } from '#core/manifest-lines.ts';
 import { hasChanges, PLAN_FORMAT, type Plan, planDigest } from '#core/plan.ts';
 import type { InventoryReceipt } from '#core/receipt.ts';
 import { sign } from '#core/signed.ts';
-import { type SyncRequest, syncIdSchema } from '#core/sync.ts';
+import { type CopyMode, type SyncId, type SyncRequest, syncIdSchema } from '#core/sync.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { readFleet } from '../read-fleet.ts';
 import { createOnce, loadPlan, loadReceipt, loadRequest, requirePlan } from '../sync-documents.ts';
 import { type Wave, writeFirstWave } from '../waves.ts';
 import { TransferEstimator } from './estimate-transfer.ts';
 import { planDestination } from './plan-destination.ts';
+import { planRollback } from './plan-rollback.ts';
 import { loadManifest } from './stock.ts';
 
 /** What the workflow carries from here on. */
@@ -34,12 +36,19 @@ export async function plan(dependencies: PlanDependencies, event: unknown): Prom
   const { sync } = parseValue('plan event', eventSchema, event);
   const { store, signer, now } = dependencies;
   const request = await loadRequest(store, sync);
+  if (request.policy.verify === true) return nothingToPlan(sync);
   const made = (await loadPlan(store, sync, signer.publicKey)) ?? (await makePlan(dependencies, request));
   return {
     next: hasChanges(made) && !made.policy.dryRun ? 'approve' : 'report',
     approvalSeconds: secondsToDecide(made, now()),
     wave: await writeFirstWave(store, made, request.waveSize),
   };
+}
+
+/** To verify is to take stock and to compare, which is the report's. */
+function nothingToPlan(sync: SyncId): Planned {
+  const wave = { index: 0, items: keys.waveItems(sync, 0), more: false, bad: 0 };
+  return { next: 'report', approvalSeconds: 60, wave };
 }
 
 export interface PlanningSource {
@@ -55,14 +64,10 @@ function secondsToDecide(plan: Plan, now: Date): number {
 
 async function makePlan(dependencies: PlanDependencies, request: SyncRequest): Promise<Plan> {
   const { store, signer, now } = dependencies;
-  const source = await readSource(store, request);
-  const estimator = new TransferEstimator(store, source.receipt.snapshot);
-  const destinations = [];
-  for (const server of request.destinations) {
-    destinations.push(await planDestination({ store, request, source, server, estimator }));
-  }
+  const { mode } = request.policy;
+  const planned =
+    mode === 'rollback' ? await planRollback(dependencies, request) : await planCopies(store, request, mode);
   const createdAt = now();
-  const { receipt } = source;
   const unsigned = {
     format: PLAN_FORMAT,
     sync: request.sync,
@@ -70,6 +75,29 @@ async function makePlan(dependencies: PlanDependencies, request: SyncRequest): P
     expiresAt: new Date(createdAt.getTime() + request.timeouts.approvalSeconds * 1000).toISOString(),
     requestedBy: request.requestedBy,
     policy: request.policy,
+    ...(request.rollbackOf && { rollbackOf: request.rollbackOf }),
+    ...planned,
+  } as const;
+  await createOnce(store, keys.plan(request.sync), await sign({ ...unsigned, digest: planDigest(unsigned) }, signer));
+  // Another attempt may have been first; what counts is what is there.
+  return requirePlan(store, request.sync, signer.publicKey);
+}
+
+/** What the destinations lack or have otherwise than the source. */
+async function planCopies(
+  store: Dependencies['store'],
+  request: SyncRequest,
+  mode: CopyMode,
+): Promise<Pick<Plan, 'source' | 'destinations'>> {
+  const source = await readSource(store, request);
+  const fleet = await readFleet(store);
+  const { receipt } = source;
+  const estimator = new TransferEstimator(store, receipt.snapshot);
+  const destinations = [];
+  for (const server of request.destinations) {
+    destinations.push(await planDestination({ store, request, mode, source, server, estimator, fleet }));
+  }
+  return {
     source: {
       server: request.source,
       manifest: receipt.summary.manifest,
@@ -82,10 +110,7 @@ async function makePlan(dependencies: PlanDependencies, request: SyncRequest): P
       leftOutNotable: notableLeftOut(source),
     },
     destinations,
-  } as const;
-  await createOnce(store, keys.plan(request.sync), await sign({ ...unsigned, digest: planDigest(unsigned) }, signer));
-  // Another attempt may have been first; what counts is what is there.
-  return requirePlan(store, request.sync, signer.publicKey);
+  };
 }
 
 async function readSource(store: Dependencies['store'], request: SyncRequest): Promise<PlanningSource> {

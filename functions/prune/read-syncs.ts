@@ -66,6 +66,8 @@ async function readSync(
 ): Promise<{ readonly named?: NamedSnapshot; readonly takingStock?: SyncRequest }> {
   const { log, now, store } = dependencies;
   const request = await loadRequest(store, sync);
+  // Nothing is uploaded, or counted on, to verify or to roll back.
+  if (request.policy.verify === true || request.rollbackOf !== undefined) return {};
   let answer = await readAnswer(dependencies, request);
   if (answer === undefined && !hasVerdict) {
     if (executes || !(await isSilent(dependencies, request))) return { takingStock: request };

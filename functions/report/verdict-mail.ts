@@ -13,7 +13,9 @@ export function verdictMail(verdict: SyncVerdict, to: readonly string[]): Mail {
   const badFirst = destinations.toSorted((a, b) => Number(endedWell(a)) - Number(endedWell(b)));
   const more = destinations.length - MOST_DESTINATIONS;
   const lines = [
-    `Sync ${verdict.sync} from ${verdict.source.server}: ${verdict.verdict}`,
+    verdict.rollbackOf === undefined
+      ? `Sync ${verdict.sync} from ${verdict.source.server}: ${verdict.verdict}`
+      : `Rollback ${verdict.sync} of sync ${verdict.rollbackOf}: ${verdict.verdict}`,
     ...(verdict.detail === undefined ? [] : [printable(verdict.detail.slice(0, LONGEST_DETAIL))]),
     '',
     ...badFirst.slice(0, MOST_DESTINATIONS).map(describeDestination),

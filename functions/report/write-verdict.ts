@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import { parseDocument } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
@@ -14,9 +15,11 @@ import {
   syncVerdictSchema,
   VERDICT_FORMAT,
 } from '#core/verdict.ts';
+import { updateBaseline } from '../baseline.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { wasOrderIssued } from '../issue-order.ts';
 import { createOnce, loadPlan, loadReceipt, loadRequest } from '../sync-documents.ts';
+import { judgeVerification } from '../verification/judge-verification.ts';
 import { withdrawOrders } from '../withdraw-orders.ts';
 import { judgeDestination, notAttempted } from './judge-destination.ts';
 import { verdictMail } from './verdict-mail.ts';
@@ -41,7 +44,10 @@ export async function writeVerdict(
   if (earlier !== undefined) return { endedWell: exitStatus(earlier) === 0 };
   await withdrawOrders(dependencies, request);
   const plan = await findValidPlan(dependencies, sync);
-  const destinations = await judgeAll(dependencies, request, plan);
+  const destinations =
+    request.policy.verify === true
+      ? await verifyAll(dependencies, request)
+      : await judgeAll(dependencies, request, plan);
   const verdict: SyncVerdict = {
     format: VERDICT_FORMAT,
     sync,
@@ -49,11 +55,13 @@ export async function writeVerdict(
     ...((await findSourceRefusal(store, request)) ?? explain(ending, error, destinations)),
     plan: plan?.digest ?? null,
     mode: request.policy.mode,
+    ...(request.rollbackOf && { rollbackOf: request.rollbackOf }),
     source: plan === undefined ? unknownSource(request) : sourceOf(plan),
     destinations,
     startedAt: request.requestedAt,
     finishedAt: now().toISOString(),
   };
+  await rememberWhatIsLeft(store, plan, destinations);
   await tellApprovers(dependencies, request, verdict);
   await createOnce(store, keys.verdict(sync), verdict);
   // Another attempt may have been first; what counts is what is there.
@@ -64,6 +72,17 @@ export async function writeVerdict(
 export async function findVerdict(store: Dependencies['store'], sync: SyncId): Promise<SyncVerdict | undefined> {
   const stored = await store.get(keys.verdict(sync));
   return stored === undefined ? undefined : parseDocument(keys.verdict(sync), syncVerdictSchema, stored.body);
+}
+
+/** Before the verdict, for behind it nobody comes here again. */
+async function rememberWhatIsLeft(
+  store: Dependencies['store'],
+  plan: Plan | undefined,
+  destinations: readonly DestinationVerdict[],
+): Promise<void> {
+  if (plan === undefined) return;
+  const parallel = pLimit(PARALLEL_UPDATES);
+  await Promise.all(destinations.map((one) => parallel(() => updateBaseline(store, plan, one))));
 }
 
 /** A plan that cannot be trusted any more is no plan; the verdict says what was ordered by it. */
@@ -95,8 +114,9 @@ async function tellApprovers(
 /** A source that would not take stock says why itself. */
 async function findSourceRefusal(
   store: Dependencies['store'],
-  { source, sync }: SyncRequest,
+  { policy, source, sync }: SyncRequest,
 ): Promise<{ reason: string; detail: string } | undefined> {
+  if (policy.verify === true) return undefined;
   try {
     const receipt = await loadReceipt(store, source, orderId(sync, 'inventory', source));
     if (receipt?.outcome !== 'REFUSED' || receipt.reason === undefined) return undefined;
@@ -108,6 +128,17 @@ async function findSourceRefusal(
     if (error instanceof InvalidDocument) return undefined;
     throw error;
   }
+}
+
+async function verifyAll(
+  { signer, store }: VerdictDependencies,
+  { destinations, source, sync }: SyncRequest,
+): Promise<DestinationVerdict[]> {
+  const verdicts: DestinationVerdict[] = [];
+  for (const server of [source, ...destinations]) {
+    verdicts.push(await judgeVerification({ store, controlKey: signer.publicKey, server }, sync));
+  }
+  return verdicts;
 }
 
 async function judgeAll(
@@ -171,3 +202,5 @@ function sourceOf({ source }: Plan): SyncVerdict['source'] {
   const seconds = secondsUploading !== undefined && { secondsUploading };
   return { server, manifest, artifacts, bytes, bytesUploaded, ...seconds };
 }
+
+const PARALLEL_UPDATES = 16;

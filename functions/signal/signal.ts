@@ -1,5 +1,5 @@
 import { assertDecisionHolds, decisionSchema } from '#core/approval.ts';
-import { parseDocument } from '#core/documents.ts';
+import { MAX_SIGNED_BYTES, parseDocument } from '#core/documents.ts';
 import { DecisionRefused, InvalidDocument, TaskTokenGone } from '#core/errors.ts';
 import { approvalTokenId, keys, type OrderId, parseSignalKey, type TokenId } from '#core/keys.ts';
 import { signedProgressSchema } from '#core/receipt.ts';
@@ -7,7 +7,7 @@ import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { assertSignedByAgent, loadReceipt, requirePlan } from '../sync-documents.ts';
-import { dropToken, findToken } from '../waiting.ts';
+import { dropToken, findToken, takeBeat } from '../waiting.ts';
 
 type SignalDependencies = Pick<Dependencies, 'store' | 'signer' | 'tokens' | 'log'>;
 
@@ -45,14 +45,14 @@ async function signalReceipt(dependencies: SignalDependencies, server: ServerId,
 }
 
 async function signalProgress({ store, tokens }: SignalDependencies, server: ServerId, order: OrderId): Promise<void> {
-  const token = await findToken(store, order);
   const key = keys.progress(server, order);
-  const stored = token === undefined ? undefined : await store.get(key);
-  if (token === undefined || stored === undefined) return;
-  const document = parseDocument(key, signedProgressSchema, stored.body);
+  const stored = (await findToken(store, order)) === undefined ? undefined : await store.get(key);
+  if (stored === undefined) return;
+  const document = parseDocument(key, signedProgressSchema, stored.body, MAX_SIGNED_BYTES);
   await assertSignedByAgent(store, server, { key, document });
   if (document.payload.order !== order) throw new InvalidDocument(key, `it is about order ${document.payload.order}`);
-  await tokens.heartbeat(token);
+  const token = await takeBeat(store, order, document.payload.at);
+  if (token !== undefined) await tokens.heartbeat(token);
 }
 
 async function signalDecision(dependencies: SignalDependencies, sync: SyncId): Promise<void> {

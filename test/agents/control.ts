@@ -10,7 +10,7 @@ import { keys, type OrderStep, orderId, parseOrderId } from '#core/keys.ts';
 import { createManifest, type Manifest } from '#core/manifest.ts';
 import { entriesOf } from '#core/manifest-lines.ts';
 import { ORDER_FORMAT, type Order } from '#core/order.ts';
-import { encodePart, type Operation, PART_FORMAT, type PartHeader } from '#core/plan.ts';
+import { type CopyPartHeader, encodePart, type Operation, PART_FORMAT, type PlanPart } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { type Profile, profileSchema } from '#core/profile.ts';
 import {
@@ -23,7 +23,7 @@ import {
 } from '#core/receipt.ts';
 import { type ServerId, serverIdSchema } from '#core/server.ts';
 import { isSignedBy, sign } from '#core/signed.ts';
-import { createSyncId, type SyncMode } from '#core/sync.ts';
+import { type CopyMode, createSyncId } from '#core/sync.ts';
 import { loadManifest } from '#functions/plan/stock.ts';
 import { createKeySigner } from '#test/support/key-signer.ts';
 import { testFolder } from './test-folder.ts';
@@ -144,7 +144,7 @@ export class Control {
   }
 
   /** Both inventories, the differences, and the part that they make. */
-  async plan(mode: SyncMode = 'overwrite'): Promise<Planned> {
+  async plan(mode: CopyMode = 'overwrite'): Promise<Planned> {
     const source = await this.inventory(SOURCE, true);
     const destination = await this.inventory(DESTINATION, false);
     const differences = findDifferences(source.manifest.entries, destination.manifest.entries, { mode });
@@ -169,10 +169,7 @@ export class Control {
     };
   }
 
-  async orderApply(
-    { header, operations }: Pick<Planned, 'header' | 'operations'>,
-    more: Partial<Draft<'apply'>> = {},
-  ): Promise<Order> {
+  async orderApply({ header, operations }: PlanPart, more: Partial<Draft<'apply'>> = {}): Promise<Order> {
     const part = encodePart({ header, operations });
     await this.store.put(keys.part(header.sync, header.server, part.digest), part.bytes);
     return this.order(header.server, {
@@ -185,10 +182,7 @@ export class Control {
     });
   }
 
-  async apply(
-    planned: Pick<Planned, 'header' | 'operations'>,
-    more: Partial<Draft<'apply'>> = {},
-  ): Promise<ApplyReceipt | FailureReceipt> {
+  async apply(planned: PlanPart, more: Partial<Draft<'apply'>> = {}): Promise<ApplyReceipt | FailureReceipt> {
     return (await this.receipt(await this.orderApply(planned, more))) as ApplyReceipt | FailureReceipt;
   }
 }
@@ -208,7 +202,7 @@ export interface Planned {
   readonly source: Stock;
   readonly destination: Stock;
   readonly operations: readonly Operation[];
-  readonly header: PartHeader;
+  readonly header: CopyPartHeader;
 }
 
 export type Draft<S extends OrderStep> = Partial<Order> & { readonly step: S } & Pick<

@@ -7,7 +7,7 @@ import { AgentState } from '#agents/state.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { StoreTransient } from '#core/errors.ts';
 import { keys, parseOrderId } from '#core/keys.ts';
-import { signedProgressSchema, statusSchema } from '#core/receipt.ts';
+import { signedProgressSchema, signedStatusSchema } from '#core/receipt.ts';
 import { isSignedBy } from '#core/signed.ts';
 import { createKeySigner } from '#test/support/key-signer.ts';
 import { writeTree } from '#test/support/trees.ts';
@@ -196,10 +196,14 @@ describe('an agent', () => {
     const progress = await control.store.get(keys.progress(SOURCE, parseOrderId(order.order)));
     const signed = parseDocument('progress', signedProgressSchema, progress?.body ?? new Uint8Array());
     expect(isSignedBy(signed, signer.publicKey)).toBe(true);
-    const readStatus = async () =>
-      parseDocument('status', statusSchema, (await control.store.get(keys.status(SOURCE)))?.body ?? new Uint8Array());
-    await until(async () => (await readStatus()).lastSequence === 1);
-    expect((await readStatus()).manifest).toMatch(/^[0-9a-f]{64}$/);
+    const readStatus = async () => {
+      const stored = await control.store.get(keys.status(SOURCE));
+      return parseDocument('status', signedStatusSchema, stored?.body ?? new Uint8Array());
+    };
+    await until(async () => (await readStatus()).payload.lastSequence === 1);
+    const status = await readStatus();
+    expect(status.payload.manifest).toMatch(/^[0-9a-f]{64}$/);
+    expect(isSignedBy(status, signer.publicKey)).toBe(true);
   });
 
   it('says at once that it has begun to apply, and nothing of an inventory that is soon over', async () => {

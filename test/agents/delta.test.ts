@@ -100,7 +100,7 @@ describe('of a large file that changed a little', () => {
     for (const round of [1, 2, 3, 4]) {
       writeFileSync(join(source, 'firmware/a.bin'), edited(FIRMWARE, [1_000_000, `changed ${round}`]));
       const recipes = await newestIndex(await control.plan());
-      depths.push(Math.max(...recipes.flatMap(({ chunks }) => chunks.map(depthOf))));
+      depths.push(Math.max(...recipes.flatMap(({ chunks }) => [...chunks].map(depthOf))));
     }
     expect(depths).toEqual([1, 2, 2, 2]);
   });
@@ -158,8 +158,8 @@ describe('deltas', () => {
     const before = readTree(destination);
     const bent = (await newestIndex(planned)).map((recipe) => ({
       ...recipe,
-      chunks: recipe.chunks.map((chunk) =>
-        chunk.encoding === 'zstd-dict' ? { ...chunk, bases: recipe.chunks.slice(0, 2) } : chunk,
+      chunks: [...recipe.chunks].map((chunk, _, chunks) =>
+        chunk.encoding === 'zstd-dict' ? { ...chunk, bases: chunks.slice(0, 2) } : chunk,
       ),
     }));
     const index = encodeIndex({ recipes: bent });

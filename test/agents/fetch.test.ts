@@ -105,7 +105,7 @@ describe('fetching', () => {
     const bases = await pack(old);
     const contents = old.map((bytes) => Buffer.concat([bytes, Buffer.from('new')]));
     const recipe = recipeOf(contents, await pack(contents, bases, old));
-    expect(recipe.chunks.every(({ encoding }) => encoding === 'zstd-dict')).toBe(true);
+    expect([...recipe.chunks].every(({ encoding }) => encoding === 'zstd-dict')).toBe(true);
     store.callsLeft = 5;
     await expect(fetch(recipe)).rejects.toThrow('cut off');
     store.callsLeft = Number.POSITIVE_INFINITY;

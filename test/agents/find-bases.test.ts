@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Predecessor } from '#agents/find-bases.ts';
-import { type Chunk, depthOf, MAX_BASES, MAX_DEPTH, type Recipe } from '#core/chunk-index.ts';
+import { type Chunk, depthOf, type ListedRecipe, MAX_BASES, MAX_DEPTH } from '#core/chunk-index.ts';
+import { listChunks } from '#core/chunk-table.ts';
 import { sha256 } from '#core/digest.ts';
 
 function chunk(name: string, size = 10): Chunk {
   return { pack: sha256('pack'), offset: 0, length: size, size, encoding: 'raw', sha256: sha256(name) };
 }
 
-function recipe(chunks: readonly Chunk[]): Recipe {
-  return { sha256: sha256('content'), size: chunks.reduce((sum, { size }) => sum + size, 0), chunks };
+function recipe(chunks: readonly Chunk[]): ListedRecipe {
+  const size = chunks.reduce((sum, one) => sum + one.size, 0);
+  return { sha256: sha256('content'), size, chunks: listChunks(chunks) };
 }
 
 const [a, b, c, d] = [chunk('a'), chunk('b'), chunk('c'), chunk('d')];

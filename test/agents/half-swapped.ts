@@ -37,6 +37,7 @@ export async function leaveHalfSwapped({
     header: {
       order,
       startedAt: new Date().toISOString(),
+      mode: planned.header.mode,
       before: {
         state: destination.manifest.summary.state,
         protectedState: destination.manifest.summary.protectedState,

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadProfile } from '#adapters/profile-file.ts';
-import { classifier } from '#core/profile.ts';
+import { classifier } from '#core/classify.ts';
 import { testFolder } from './test-folder.ts';
 
 describe('the generic profile', () => {

@@ -151,6 +151,17 @@ describe('lockstep-agent', () => {
     expect(bad.code).toBe(1);
   });
 
+  it('finds something wrong once the agent has noticed that its store is frozen', async () => {
+    const { state } = await enrolled();
+    const status = { since: '2026-01-02T03:04:05.000Z', detail: 'what serves the store is frozen or old' };
+    writeFileSync(join(state, 'stale-store.json'), encodeDocument({ status }));
+    const { code, stdout } = await agent('doctor', '--state', state);
+    expect(stdout).toMatch(
+      /^FAIL what the store shows: since 2026-01-02T03:04:05.000Z: what serves the store is frozen/m,
+    );
+    expect(code).toBe(1);
+  });
+
   it('runs until SIGTERM, one JSON line per event, its key never among them', async () => {
     const { control, root, state } = await enrolled();
     const child = programs().start('lockstep-agent', ['run', '--state', state, '--poll', '0.05']);

@@ -346,10 +346,12 @@ describe('a damaged stat index', () => {
         const builder = new ColumnsBuilder();
         for (const [path, files] of some) {
           builder.startFolder(path);
-          const names = files.map(({ name }) => name);
+          const names = files.map(({ name }) => `${name}\n`).join('');
           const stamps = new BigInt64Array(files.flatMap(({ stamp }) => stamp));
           const classes = files.map((one) => one.class);
-          builder.addFiles({ names, stamps, classes, digests: names.map(sha256) }, [...names.keys()]);
+          const classNumbers = Uint8Array.from(classes.keys());
+          const digests = Buffer.from(files.map(({ name }) => sha256(name)).join(''), 'hex');
+          builder.addFiles({ names, stamps, classes, classNumbers, digests }, [...files.keys()]);
         }
         const columns = builder.finish({ rehashedAt, profile: FORGED, whole: WHOLE });
         expect(plain(decodeStatColumns('index', encodeStatColumns(columns, '/r'), '/r'))).toEqual(plain(columns));

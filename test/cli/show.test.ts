@@ -84,6 +84,36 @@ test('says before the question what will travel to each destination and how long
   expect(shown(undefined)).toContain('size unknown');
 });
 
+test('warns of local edits and of removals, first of all where there are too many destinations to show', () => {
+  const warned: PlannedDestination = {
+    ...plannedChanges(DESTINATION, digest('part')),
+    counts: { create: 0, update: 2, remove: 34, keep: 100 },
+    needs: ['removals'],
+    localEdits: {
+      since: '2026-01-02T03:04:05.678Z',
+      count: 3,
+      files: [
+        { edit: 'edited', path: HOSTILE },
+        { edit: 'added', path: 'here only.cfg' },
+      ],
+    },
+  };
+  const others = Array.from({ length: 30 }, (_, index) => plannedChanges(`north/other-${index}`, digest(`${index}`)));
+  const text = showDifferences(
+    samplePlan({ destinations: [...others, warned], policy: { ...POLICY, mode: 'mirror', allowShrink: true } }),
+    serverLabels,
+    plainPaint,
+  );
+  expect(text).toContain('! 34 files will be removed, more than 10 %: the approval has to acknowledge it');
+  expect(text).toContain(
+    '! 3 files were changed here since the sync of 2026-01-02T03:04:05Z; that will be overwritten:',
+  );
+  expect(text).toContain('!   added    here only.cfg');
+  expect(text).toContain('!   and 1 file more');
+  expect(text).toContain('Asked for with --allow-shrink.');
+  expect(text).not.toMatch(MOVES_THE_TERMINAL);
+});
+
 test('sums up what travels to all destinations, and names the time of the slowest', () => {
   const [one, two] = ['north/a', 'north/b'].map((id, index) => ({
     ...plannedChanges(id, digest(id)),

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { assertDecisionHolds, assertMayVote, type Decision, tally, type Vote, voteSchema } from '#core/approval.ts';
 import { DecisionRefused } from '#core/errors.ts';
-import { digest, POLICY, samplePlan } from './samples.ts';
+import type { PlannedDestination } from '#core/plan.ts';
+import { digest, POLICY, plannedChanges, samplePlan } from './samples.ts';
 
 const plan = samplePlan();
 const strictPlan = samplePlan({ policy: { ...POLICY, approvals: 2 } });
@@ -46,6 +47,37 @@ describe('a vote', () => {
     expect(voteSchema.safeParse(vote()).success).toBe(true);
     expect(voteSchema.safeParse({ ...vote(), weight: 2 }).success).toBe(false);
   });
+});
+
+describe('where a large share is removed, a vote', () => {
+  const removing = (id: string, remove: number, needs: boolean): PlannedDestination => ({
+    ...plannedChanges(id, digest(id)),
+    counts: { create: 0, update: 0, remove, keep: 1 },
+    ...(needs && { needs: ['removals'] }),
+  });
+  const large = samplePlan({ destinations: [removing('north/a', 30, true), removing('north/b', 4, false)] });
+  const cast = (change: Partial<Vote> = {}) => assertMayVote(large, vote({ plan: large.digest, ...change }));
+
+  test('of approval is refused without the number of removals, and told how to give it', () => {
+    expect(() => cast()).toThrow(DecisionRefused);
+    expect(() => cast()).toThrow(/removes 34 files, more than 10 % of those at north\/a:.*--acknowledge-removals 34/);
+    expect(() => cast({ acknowledgedRemovals: 33 })).toThrow(/33 removals are acknowledged.* has 34/);
+    expect(() => cast({ acknowledgedRemovals: 34 })).not.toThrow();
+  });
+
+  test('of rejection needs no number', () => {
+    expect(() => cast({ decision: 'REJECTED' })).not.toThrow();
+  });
+
+  test('that came without the number makes no decision that holds', () => {
+    const decision = tally(large, [vote({ plan: large.digest })]);
+    expect(() => decision && assertDecisionHolds(large, decision)).toThrow(/--acknowledge-removals/);
+  });
+});
+
+test('a number of removals that nobody asked for has to be right, too', () => {
+  expect(() => assertMayVote(plan, vote({ acknowledgedRemovals: 0 }))).not.toThrow();
+  expect(() => assertMayVote(plan, vote({ acknowledgedRemovals: 1 }))).toThrow(/has 0/);
 });
 
 describe('votes', () => {

@@ -22,7 +22,8 @@ describe('an index', () => {
           ),
         );
         const { bytes, digest: name } = encodeIndex({ recipes: all });
-        expect(decodeIndex(bytes, name).recipes).toEqual(new Map(all.map((one) => [one.sha256, one])));
+        const read = [...decodeIndex(bytes, name).recipes].map(([key, recipe]) => [key, plainly(recipe)] as const);
+        expect(new Map(read)).toEqual(new Map(all.map((one) => [one.sha256, one])));
       }),
     );
   });
@@ -30,7 +31,7 @@ describe('an index', () => {
   test('lists the bases of a delta, so that one who has nothing can fetch them, too', () => {
     const { chunks, recipes: read } = decodeIndex(stored.bytes, stored.digest);
     expect(chunks.get(old.sha256)).toEqual(old);
-    expect(read.get(digest('two'))?.chunks[0]).toEqual(delta);
+    expect([...(read.get(digest('two'))?.chunks ?? [])][0]).toEqual(delta);
   });
 
   test('can hold chunks that no content needs yet', () => {
@@ -145,6 +146,11 @@ function deltaOf(name: string, bases: readonly Chunk[], size: number): Chunk {
 
 function recipeOf(name: string, chunks: readonly Chunk[]): Recipe {
   return { sha256: digest(name), size: chunks.reduce((sum, { size }) => sum + size, 0), chunks };
+}
+
+/** With its chunks in an array. */
+function plainly(recipe: Recipe): Recipe {
+  return { ...recipe, chunks: [...recipe.chunks] };
 }
 
 function chunkLine(

@@ -3,8 +3,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { labelled, parseLabelledDigest, sha256 } from '#core/digest.ts';
-import { compressLines, decompressLines, encodeDocument, parseDocument } from '#core/documents.ts';
+import {
+  assertDigestOfLines,
+  compressLines,
+  decompressLines,
+  digestOfLines,
+  encodeDocument,
+  parseDocument,
+  parseLine,
+} from '#core/documents.ts';
 import { BadInput, InvalidDocument } from '#core/errors.ts';
+import { GIB, zstdBomb } from '#test/attacks/bombs.ts';
 
 const schema = z.strictObject({ list: z.array(z.string()) });
 const read = (bytes: Uint8Array | string) => () => parseDocument('the note', schema, Buffer.from(bytes));
@@ -61,11 +70,36 @@ describe('lines', () => {
     ['do not decompress', Buffer.from('plain'), /does not decompress/],
     ['end in the middle', zstdCompressSync(Buffer.from('a\nb')), /cut off/],
     ['are not UTF-8', zstdCompressSync(Uint8Array.of(0xff, 0x0a)), /not UTF-8/],
+    ['inflate without bound', zstdBomb(100 * GIB), /inflates beyond all bounds/],
     ['are too long', zstdCompressSync(Buffer.from(`${'x'.repeat(64 * 1024 * 1024 + 1)}\n`)), /too long/],
   ])('are refused when they %s', (_, bytes, problem) => {
     const unpack = () => [...decompressLines('lines', bytes)];
     expect(unpack).toThrow(InvalidDocument);
     expect(unpack).toThrow(problem);
+  });
+});
+
+describe('a line that is parsed', () => {
+  test('is no longer than one of a manifest can be', () => {
+    const line = (length: number) => JSON.stringify({ list: ['x'.repeat(length)] });
+    expect(parseLine('the line', schema, line(60_000))).toMatchObject({ list: [expect.any(String)] });
+    expect(() => parseLine('the line', schema, line(70_000))).toThrow(InvalidDocument);
+  });
+});
+
+describe('the digest of lines', () => {
+  const lines = ['first', '', 'last'];
+
+  test('is looked at whatever frames they lie in', () => {
+    const frames = lines.map((line) => compressLines([line]));
+    expect(() => assertDigestOfLines('lines', Buffer.concat(frames), digestOfLines(lines))).not.toThrow();
+    expect(() => assertDigestOfLines('lines', compressLines(lines), digestOfLines(lines))).not.toThrow();
+  });
+
+  test('is not that of other lines', () => {
+    expect(() => assertDigestOfLines('lines', compressLines(lines.slice(1)), digestOfLines(lines))).toThrow(
+      InvalidDocument,
+    );
   });
 });
 

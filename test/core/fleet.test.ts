@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { fleetSchema, fleetServers } from '#core/fleet.ts';
+import { compatibilityOf, fleetSchema, fleetServers } from '#core/fleet.ts';
 import { serverIdSchema } from '#core/server.ts';
+import { server } from './samples.ts';
 
 describe('a fleet file', () => {
   test('needs no more than its sites; approval, waves and timeouts have defaults', () => {
@@ -32,6 +33,41 @@ describe('a fleet file', () => {
   ])('is refused with %s', (_, change, problem) => {
     const parsed = fleetSchema.safeParse({ fleet: 'plant', ...change });
     expect(JSON.stringify(parsed.error?.issues)).toMatch(problem);
+  });
+});
+
+describe('what a fleet file says of compatibility', () => {
+  const fleet = fleetSchema.parse({
+    fleet: 'plant',
+    sites: {
+      north: {
+        servers: ['line-1', { name: 'line-2', compatibility: { version: '13.2' } }],
+        compatibility: { group: 'north', version: '13.1' },
+      },
+      south: { servers: ['line-1'] },
+    },
+  });
+
+  test('is that of the site, as far as the server does not say otherwise', () => {
+    const said = (id: string) => compatibilityOf(fleet, server(id));
+    expect(said('north/line-1')).toEqual({ group: 'north', version: '13.1' });
+    expect(said('north/line-2')).toEqual({ group: 'north', version: '13.2' });
+    expect(said('south/line-1')).toEqual({});
+    expect(said('north/line-3')).toEqual({});
+    expect(compatibilityOf(undefined, server('north/line-1'))).toEqual({});
+  });
+
+  test('does not hide a server, nor the second of a name', () => {
+    expect(fleetServers(fleet)).toEqual(['north/line-1', 'north/line-2', 'south/line-1']);
+    const twice = { sites: { north: { servers: ['a', { name: 'a' }] } } };
+    expect(JSON.stringify(fleetSchema.safeParse({ fleet: 'plant', ...twice }).error?.issues)).toMatch(
+      /a is named twice/,
+    );
+  });
+
+  test('has to be text: 13.10 without quotes would be 13.1', () => {
+    const sites = { north: { servers: ['a'], compatibility: { version: 13.1 } } };
+    expect(fleetSchema.safeParse({ fleet: 'plant', sites }).error?.issues[0]?.message).toMatch(/in quotes/);
   });
 });
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { findDifferences } from '#core/differences.ts';
-import { findGuardRefusal } from '#core/guards.ts';
+import type { Compatibility } from '#core/fleet.ts';
+import { findGuardRefusal, type GuardRefusal } from '#core/guards.ts';
 import { createManifest, type ManifestEntry } from '#core/manifest.ts';
 import type { ServerFacts } from '#core/server.ts';
 import type { SyncPolicy } from '#core/sync.ts';
-import { digest, manifestOf, POLICY } from './samples.ts';
+import { DESTINATION, digest, manifestOf, POLICY, SOURCE } from './samples.ts';
 
 const LINUX: ServerFacts = { agent: '1', platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1e9 };
 const WINDOWS: ServerFacts = { ...LINUX, platform: 'win32', foldsNames: true, windowsNames: true };
@@ -12,7 +13,10 @@ const WINDOWS: ServerFacts = { ...LINUX, platform: 'win32', foldsNames: true, wi
 interface Situation {
   readonly source: Record<string, string>;
   readonly destination: Record<string, string>;
-  readonly facts?: ServerFacts;
+  readonly facts?: Partial<ServerFacts>;
+  readonly sourceVersion?: string;
+  readonly compatibility?: readonly [source: Compatibility, destination: Compatibility];
+  readonly formerClasses?: readonly string[];
   readonly policy?: Partial<SyncPolicy>;
   readonly otherProfile?: boolean;
   readonly alsoThere?: readonly ManifestEntry[];
@@ -111,18 +115,123 @@ test('where names are those of Windows, the guards refuse a name that it cannot 
   expect(refusalOf({ ...situation, facts: LINUX })).toBeUndefined();
 });
 
-function refusalOf({
+describe('where the source has no file of a class that the destination has, the guards', () => {
+  const source = { 'a.cfg': '1', 'b.cfg': '1' };
+  const destination = { 'a.cfg': '1', 'firmware/x': '1', 'firmware/y': '1' };
+  const mirror: Situation = { source, destination, policy: { mode: 'mirror' } };
+
+  test('refuse a mirror, and name the flag', () => {
+    expect(refusalOf(mirror)).toMatch(
+      /no file of class firmware, of which the destination holds 2;.*--allow-vanished firmware/,
+    );
+    expect(refusalOf({ ...mirror, policy: { mode: 'mirror', allowVanished: ['configuration'] } })).toMatch(/firmware/);
+    expect(refusalOf({ ...mirror, policy: { mode: 'mirror', allowVanished: ['firmware'] } })).toBeUndefined();
+  });
+
+  test('let a mirror pass that is restricted to other classes', () => {
+    expect(refusalOf({ ...mirror, policy: { mode: 'mirror', only: ['configuration'] } })).toBeUndefined();
+    expect(refusalOf({ ...mirror, policy: { mode: 'mirror', only: ['firmware'] } })).toMatch(
+      /no file of class firmware/,
+    );
+  });
+
+  test('let the first overwriting sync from a smaller source pass', () => {
+    expect(refusalOf({ source, destination })).toBeUndefined();
+    expect(refusalOf({ source, destination, formerClasses: ['configuration'] })).toBeUndefined();
+  });
+
+  test('refuse to overwrite once the source had the class at the last sync', () => {
+    const situation: Situation = { source, destination, formerClasses: ['configuration', 'firmware'] };
+    expect(refusalOf(situation)).toMatch(/firmware.*at the last sync.*--allow-vanished firmware/);
+    expect(refusalOf({ ...situation, policy: { allowVanished: ['firmware'] } })).toBeUndefined();
+    expect(refusalOf({ ...situation, destination: { 'a.cfg': '1' } })).toBeUndefined();
+  });
+});
+
+describe('where the profile names a version file, the guards', () => {
+  const files: Situation = { source: { a: '1' }, destination: { a: '2' } };
+  const versions = (source: string | undefined, destination: string | undefined): Situation => ({
+    ...files,
+    ...(source !== undefined && { sourceVersion: source }),
+    facts: destination === undefined ? {} : { productVersion: destination },
+  });
+
+  test.each<[string, string | undefined, string | undefined]>([
+    ['an older source', '13.1.9', '13.2'],
+    ['an older source, number by number', '13.2', '13.10'],
+    ['a source without a version', undefined, '13.2'],
+  ])('refuse %s, and name the flag', (_, source, destination) => {
+    expect(refusalOf(versions(source, destination))).toContain('--allow-downgrade');
+    expect(refusalOf({ ...versions(source, destination), policy: { allowDowngrade: true } })).toBeUndefined();
+  });
+
+  test.each<[string, string | undefined, string | undefined]>([
+    ['the same version', '13.2', '13.2.0'],
+    ['a newer source', '14.0', '13.2.7'],
+    ['a destination without the product', '13.2', undefined],
+    ['two servers without it', undefined, undefined],
+  ])('let pass %s', (_, source, destination) => {
+    expect(refusalOf(versions(source, destination))).toBeUndefined();
+  });
+});
+
+describe('by what the fleet file says, the guards', () => {
+  const files: Situation = { source: { a: '1' }, destination: { a: '2' } };
+  const north = { databasePasswordGroup: 'north', version: '13.1' };
+
+  test('let servers pass that say the same', () => {
+    expect(refusalOf({ ...files, compatibility: [north, north] })).toBeUndefined();
+  });
+
+  test('refuse two servers that differ in a value, and name it, both values and the field', () => {
+    const detail = refusalOf({ ...files, compatibility: [north, { ...north, databasePasswordGroup: 'south' }] });
+    expect(detail).toContain('databasePasswordGroup is "north" for lab/master and "south" for north/line-1');
+    expect(detail).toContain('the same compatibility.databasePasswordGroup in the fleet file (sites.north)');
+  });
+
+  test.each<[string, readonly [Compatibility, Compatibility]]>([
+    ['source', [north, { databasePasswordGroup: 'north' }]],
+    ['destination', [{ databasePasswordGroup: 'north' }, north]],
+  ])('refuse what is said of the %s only, and no flag allows it', (_, compatibility) => {
+    const allowing = { allowShrink: true, allowDowngrade: true, allowVanished: ['configuration'] };
+    expect(refusalOf({ ...files, compatibility, policy: allowing })).toMatch(/version is .*not given/);
+  });
+});
+
+test('the guards refuse what the destination has no space for', () => {
+  const situation = (freeBytes: number) => ({ source: { a: '12345' }, destination: {}, facts: { freeBytes } });
+  expect(guardsOn(situation(4))).toMatchObject({
+    reason: 'NO_SPACE',
+    detail: expect.stringContaining('5 bytes, 4 are'),
+  });
+  expect(guardsOn(situation(5))).toBeUndefined();
+});
+
+function refusalOf(situation: Situation): string | undefined {
+  return guardsOn(situation)?.detail;
+}
+
+function guardsOn({
   source,
   destination,
-  facts = LINUX,
+  facts,
+  sourceVersion,
+  compatibility = [{}, {}],
+  formerClasses,
   policy,
   otherProfile = false,
   alsoThere = [],
-}: Situation): string | undefined {
+}: Situation): GuardRefusal | undefined {
   const ours = manifestOf(source);
   const profile = otherProfile ? digest('another profile') : ours.summary.profile;
   const theirs = createManifest(profile, [...manifestOf(destination).entries, ...alsoThere]);
   const whole: SyncPolicy = { ...POLICY, ...policy };
-  const differences = findDifferences(ours.entries, theirs.entries, { mode: whole.mode });
-  return findGuardRefusal({ source: ours, destination: { ...theirs, facts }, differences, policy: whole });
+  const ourFacts = { ...LINUX, ...(sourceVersion !== undefined && { productVersion: sourceVersion }) };
+  return findGuardRefusal({
+    source: { ...ours, server: SOURCE, facts: ourFacts, compatibility: compatibility[0] },
+    destination: { ...theirs, server: DESTINATION, facts: { ...LINUX, ...facts }, compatibility: compatibility[1] },
+    differences: findDifferences(ours.entries, theirs.entries, whole),
+    formerClasses,
+    policy: whole,
+  });
 }

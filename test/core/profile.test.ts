@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { classifier, isProtectedClass, isSyncedClass, profileDigest, profileSchema } from '#core/profile.ts';
+import { classifier, isProtectedClass, isSyncedClass } from '#core/classify.ts';
+import { profileDigest, profileSchema } from '#core/profile.ts';
 import { PROFILE } from './samples.ts';
 
 const classOf = classifier(PROFILE);
@@ -72,6 +73,26 @@ describe('a profile', () => {
     ['a field that it does not know', { class: 'firmware', match: ['x'], exec: 'rm' }],
   ])('may not have %s', (_, rule) => {
     expect(profileSchema.safeParse({ ...PROFILE, rules: [rule] }).success).toBe(false);
+  });
+});
+
+describe('the version file that a profile may name', () => {
+  const withFile = (path: string) => profileSchema.safeParse({ ...PROFILE, product: { 'version-file': path } });
+
+  test('needs no prefix', () => {
+    expect(withFile('bin/version.txt').data?.product).toEqual({ 'version-file': 'bin/version.txt', prefix: '' });
+  });
+
+  test.each([
+    ['outside of the root', '../version.txt', /climbs/],
+    ['a license file, by any spelling', 'Licenses/version.txt', /license or identity/],
+  ])('may not be %s', (_, path, problem) => {
+    expect(withFile(path).error?.issues[0]?.message).toMatch(problem);
+  });
+
+  test('is a part of what both sides must have in common', () => {
+    const { data } = withFile('bin/version.txt');
+    expect(data && profileDigest(data)).not.toBe(profileDigest(PROFILE));
   });
 });
 

@@ -1,11 +1,12 @@
 import { generateKeyPairSync, sign as signBytes } from 'node:crypto';
+import { classifier, IGNORE_CLASS, isProtectedClass, UNRECOGNISED } from '#core/classify.ts';
 import { type Sha256, sha256 } from '#core/digest.ts';
 import { createManifest, type Manifest, type ManifestEntry } from '#core/manifest.ts';
 import { parseRelativePath } from '#core/path-rules.ts';
-import type { PartHeader, Plan, PlannedDestination } from '#core/plan.ts';
+import type { CopyPartHeader, Plan, PlannedDestination } from '#core/plan.ts';
 import { planDigest } from '#core/plan.ts';
 import type { Signer } from '#core/ports/signer.ts';
-import { classifier, IGNORE_CLASS, isProtectedClass, type Profile, UNRECOGNISED } from '#core/profile.ts';
+import type { Profile } from '#core/profile.ts';
 import { type ServerId, serverIdSchema } from '#core/server.ts';
 import { keyId } from '#core/signed.ts';
 import { type SyncId, type SyncPolicy, syncIdSchema } from '#core/sync.ts';
@@ -70,7 +71,7 @@ export function manifestOf(files: Readonly<Record<string, string>>): Manifest {
   return createManifest(PROFILE_DIGEST, entries);
 }
 
-export const PART_HEADER: PartHeader = {
+export const PART_HEADER: CopyPartHeader = {
   format: 'lockstep-plan-part/1',
   sync: SYNC,
   server: DESTINATION,

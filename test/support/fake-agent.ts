@@ -10,6 +10,7 @@ import type { Signer } from '#core/ports/signer.ts';
 import { ENROLMENT_FORMAT, PROGRESS_FORMAT, type Progress, RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import { sign } from '#core/signed.ts';
+import type { SyncId } from '#core/sync.ts';
 import { createKeySigner } from './key-signer.ts';
 import { applyOperations } from './pure-apply.ts';
 
@@ -29,6 +30,11 @@ export class FakeAgent {
     | 'refuses'
     | 'never-ends' = 'none';
   entries: ManifestEntry[];
+  /** Syncs whose pre-images it says are kept: those that it has applied. */
+  preImages: SyncId[] = [];
+  foldsNames = false;
+  /** As its profile's version file would say it. */
+  productVersion: string | undefined;
   readonly obeyed: Order[] = [];
   readonly #store: ObjectStore;
   #lastSequence = 0;
@@ -94,8 +100,17 @@ export class FakeAgent {
       outcome: 'DONE',
       summary: manifest.summary,
       ...(order.snapshot && { snapshot: sha256('snapshot') }),
+      ...(order.full && { full: order.full }),
       bytesUploaded: 7,
-      facts: { agent: 'fake', platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1e12 },
+      facts: {
+        agent: 'fake',
+        platform: 'linux',
+        foldsNames: this.foldsNames,
+        windowsNames: false,
+        freeBytes: 1e12,
+        ...(this.productVersion !== undefined && { productVersion: this.productVersion }),
+      },
+      preImages: this.preImages,
     };
   }
 
@@ -112,6 +127,7 @@ export class FakeAgent {
         detail: 'it changed meanwhile',
       };
     }
+    this.preImages.push(order.sync);
     if (this.misbehaviour !== 'lies-about-state') this.entries = applyOperations(this.entries, part.operations);
     return this.#success(order, part, before);
   }
@@ -136,6 +152,10 @@ export class FakeAgent {
 
 const TIME = '2026-01-02T03:04:05.000Z';
 
+let receipts = 0;
+
+/** No two receipts of a server are of the same moment. */
 function common({ order, sync, server }: Order) {
-  return { format: RECEIPT_FORMAT, order, sync, server, startedAt: TIME, finishedAt: TIME } as const;
+  const finishedAt = new Date(Date.parse(TIME) + ++receipts).toISOString();
+  return { format: RECEIPT_FORMAT, order, sync, server, startedAt: TIME, finishedAt } as const;
 }

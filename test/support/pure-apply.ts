@@ -13,6 +13,7 @@ export function applyOperations(entries: readonly ManifestEntry[], operations: r
         break;
       }
       case 'remove':
+      case 'remove-folder':
         tree.delete(operation.path);
         break;
       case 'create-folder':

@@ -18,8 +18,20 @@ export function writeTree(root: string, tree: Tree): void {
   }
 }
 
-/** Everything that a run could change: kind, mode, size, mtime and content of all below the root. */
+/**
+ * Everything that a run could change: kind, mode, size, mtime and content of all below the root. What agents keep of
+ * their last applies is no part of it.
+ */
 export function readTree(root: string): Record<string, string> {
+  const tree = readAll(root);
+  const own = Object.keys(tree).filter((path) => path.startsWith('.lockstep/'));
+  const kept = own.filter((path) => path.startsWith('.lockstep/pre-images/'));
+  for (const path of kept) delete tree[path];
+  if (kept.length > 0 && kept.length === own.length - 1) delete tree['.lockstep/'];
+  return tree;
+}
+
+function readAll(root: string): Record<string, string> {
   const tree: Record<string, string> = {};
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);

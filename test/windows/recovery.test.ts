@@ -32,8 +32,9 @@ describe('an agent on Windows that is killed in an apply', () => {
     const outcomes: string[] = [];
     for (const [moment, isNow] of MOMENTS) {
       const planned = await control.plan('mirror');
+      const removals = planned.operations.filter(({ change }) => change === 'remove').length;
       const before = readTree(destination.root);
-      const order = await control.orderApply(planned);
+      const order = await control.orderApply(planned, { acknowledgedRemovals: removals });
       while (!isNow(destination)) await sleep(1);
       await destination.kill();
       destination.start();

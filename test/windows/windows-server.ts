@@ -2,8 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import type { Hooks } from '#agents/hook-settings.ts';
 import type { ServerId } from '#core/server.ts';
 import { type Tree, writeTree } from '#test/support/trees.ts';
+import { setHooks } from '../agents/agent-of-files.ts';
 import { AGENT_BUNDLE, DRIVE_FOLDER, WindowsProgram, windowsPath } from './wine.ts';
 
 /** A server of the fleet on Windows: the agent's bundle on a real node.exe, with its root on `C:`. */
@@ -39,6 +41,11 @@ export class WindowsServer {
 
   async kill(): Promise<void> {
     await this.#agent?.kill();
+  }
+
+  /** In agent.json, for its next start. */
+  setHooks(hooks: Hooks): void {
+    setHooks(this.#state, hooks);
   }
 
   /** What it has logged since its last start. */
