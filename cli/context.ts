@@ -14,7 +14,7 @@ export interface CommandContext {
   /** Who is at the keyboard, as requests and decisions record it. */
   readonly person: string;
   readonly now: () => Date;
-  /** Eight random hex digits. */
+  /** Five random hex digits. */
   readonly random: () => string;
   /** For whoever looks for a fault; silent unless asked for. */
   readonly log: Log;

@@ -26,7 +26,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   person: nameOf(userName(), env.LOCKSTEP_USER),
   debug: (env.LOCKSTEP_DEBUG ?? '') !== '',
   now: () => new Date(),
-  random: () => randomBytes(4).toString('hex'),
+  random: () => randomBytes(3).toString('hex').slice(1),
   signal: stopping.signal,
 });
 

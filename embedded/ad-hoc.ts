@@ -142,7 +142,12 @@ export async function openFolderSession(request: FolderSessionRequest): Promise<
     servers: [...roots.keys()],
     rootOf: (server) => roots.get(server) ?? server,
     request: async (wish) => {
-      const dependencies = { store, executions: controller, now, random: () => randomBytes(4).toString('hex') };
+      const dependencies = {
+        store,
+        executions: controller,
+        now,
+        random: () => randomBytes(3).toString('hex').slice(1),
+      };
       const sync = await requestSync(dependencies, wish);
       const seen = [keys.plan(sync), keys.approvalRequested(sync), keys.verdict(sync)];
       listeners.add((key) => seen.includes(key) && news.ring());

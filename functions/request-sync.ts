@@ -9,7 +9,7 @@ export type SyncWish = Omit<SyncRequest, 'format' | 'sync' | 'requestedAt'>;
 
 type RequestDependencies = Pick<Dependencies, 'store' | 'now'> & {
   readonly executions: Executions;
-  /** Eight random hex digits. */
+  /** Five random hex digits. */
   readonly random: () => string;
 };
 

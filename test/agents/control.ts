@@ -105,7 +105,7 @@ export class Control {
   async order<S extends OrderStep>(server: ServerId, draft: Draft<S>, options: OrderOptions = {}): Promise<Order> {
     const sequence = (this.#sequences.get(server) ?? 0) + 1;
     this.#sequences.set(server, sequence);
-    const sync = createSyncId(new Date(), (++this.#syncs).toString(16).padStart(8, '0'));
+    const sync = createSyncId(new Date(), (++this.#syncs).toString(16).padStart(5, '0'));
     const order = {
       format: ORDER_FORMAT,
       order: orderId(sync, draft.step, server),
@@ -155,7 +155,7 @@ export class Control {
       operations: differences.operations,
       header: {
         format: PART_FORMAT,
-        sync: createSyncId(new Date(), 'ffffffff'),
+        sync: createSyncId(new Date(), 'fffff'),
         server: DESTINATION,
         source: SOURCE,
         sourceManifest: source.manifest.summary.manifest,

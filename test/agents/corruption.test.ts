@@ -43,7 +43,7 @@ beforeEach(async () => {
 });
 
 function anew({ header, operations }: Planned): Pick<Planned, 'header' | 'operations'> {
-  const sync = createSyncId(new Date(), (++syncs).toString(16).padStart(8, 'c'));
+  const sync = createSyncId(new Date(), (++syncs).toString(16).padStart(5, 'c'));
   return { header: { ...header, sync }, operations };
 }
 

@@ -44,7 +44,7 @@ async function plan(): Promise<Planned> {
 
 /** The same again, as another sync. */
 function anew({ header, operations }: Planned): Pick<Planned, 'header' | 'operations'> {
-  const sync = createSyncId(new Date(), (++attempts).toString(16).padStart(8, 'e'));
+  const sync = createSyncId(new Date(), (++attempts).toString(16).padStart(5, 'e'));
   return { header: { ...header, sync }, operations };
 }
 

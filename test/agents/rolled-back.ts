@@ -38,7 +38,7 @@ export async function planRollback(control: Control, past: Applied): Promise<Pla
 
 /** One that no other plan of the same second has. */
 export function nextSync(): SyncId {
-  return createSyncId(new Date(), (++syncs).toString(16).padStart(8, 'e'));
+  return createSyncId(new Date(), (++syncs).toString(16).padStart(5, 'e'));
 }
 
 let syncs = 0;

@@ -46,7 +46,7 @@ describe('of two plans nobody can make a third: an order is refused when its par
   it('is that of another plan for this server', () => {
     const pair = beginPair();
     return refused(pair, async (planned) => {
-      const sync = createSyncId(new Date(), 'eeeeeeee');
+      const sync = createSyncId(new Date(), 'eeeee');
       const foreign = encodePart({ ...planned, header: { ...planned.header, sync } });
       await pair.control.store.put(keys.part(planned.header.sync, DESTINATION, foreign.digest), foreign.bytes);
       return foreign.digest;
@@ -190,7 +190,7 @@ it('an agent with little memory refuses every document that inflates without bou
   let syncs = 0;
   const anew = (one: Planned): Planned => ({
     ...one,
-    header: { ...one.header, sync: createSyncId(new Date(), (++syncs).toString(16).padStart(8, 'b')) },
+    header: { ...one.header, sync: createSyncId(new Date(), (++syncs).toString(16).padStart(5, 'b')) },
   });
 
   const bombs: Readonly<Record<string, Buffer>> = {

@@ -41,7 +41,7 @@ export function startCaptured(words: readonly string[], options: CapturedOptions
     person: options.person ?? 'operator',
     debug: false,
     now: () => new Date(),
-    random: () => randomBytes(4).toString('hex'),
+    random: () => randomBytes(3).toString('hex').slice(1),
     signal: options.signal ?? new AbortController().signal,
   });
   return {

@@ -11,7 +11,7 @@ function left(at: string, change: Partial<Left> = {}): Left {
     source: SOURCE,
     at,
     planned: { manifest: digest(`before ${at}`), sourceClasses: ['configuration'] },
-    part: { sync: createSyncId(new Date(at), '0a1b2c3d'), part: digest(`part ${at}`) },
+    part: { sync: createSyncId(new Date(at), 'b2c3d'), part: digest(`part ${at}`) },
     state: digest(`state ${at}`),
     isPartial: false,
     ...change,

@@ -14,7 +14,7 @@ const namedArbitrary: fc.Arbitrary<NamedSnapshot> = fc
     const requestedAt = new Date(NOW.getTime() - age * DAY);
     return {
       snapshot: sha256(`snapshot ${snapshot}`),
-      sync: createSyncId(requestedAt, snapshot.toString(16).padStart(8, '0')),
+      sync: createSyncId(requestedAt, snapshot.toString(16).padStart(5, '0')),
       source: serverIdSchema.parse(`site/server${source}`),
       requestedAt: requestedAt.toISOString(),
       underWay,

@@ -17,13 +17,15 @@ const request: SyncRequest = {
 };
 
 describe('a sync', () => {
-  test('is named by the second in which it was asked for', () => {
-    expect(createSyncId(new Date('2026-01-02T03:04:05.678Z'), '0a1b2c3d')).toBe(SYNC);
+  test('is named by the millisecond in which it was asked for', () => {
+    expect(createSyncId(new Date('2026-01-02T03:04:05.161Z'), 'b2c3d')).toBe(SYNC);
   });
 
-  test('sorts by the time of its request', () => {
-    const early = createSyncId(new Date('2026-01-02T03:04:05Z'), 'ffffffff');
-    expect(early < createSyncId(new Date('2026-01-02T03:04:06Z'), '00000000')).toBe(true);
+  test.each([
+    ['a second', '2026-01-02T03:04:05.999Z', '2026-01-02T03:04:06.000Z'],
+    ['a millisecond', '2026-01-02T03:04:05.015Z', '2026-01-02T03:04:05.016Z'],
+  ])('sorts before one that was asked for %s later', (_, early, late) => {
+    expect(createSyncId(new Date(early), 'fffff') < createSyncId(new Date(late), '00000')).toBe(true);
   });
 
   test.each<[string, Record<string, unknown>, RegExp]>([

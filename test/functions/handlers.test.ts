@@ -70,7 +70,7 @@ describe('the Lambda handlers', () => {
     const signer = await openFileSigner(join(folder, 'control-key.pem'));
     const source = await FakeAgent.enrol(store, SOURCE, NEW);
     const destination = await FakeAgent.enrol(store, DESTINATION, OLD);
-    const wiring = { executions: new StoreExecutions(store), now: () => new Date(), random: () => '0a1b2c3d' };
+    const wiring = { executions: new StoreExecutions(store), now: () => new Date(), random: () => 'b2c3d' };
     const sync = await requestSync(
       { store, ...wiring },
       {

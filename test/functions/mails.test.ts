@@ -10,7 +10,7 @@ import { verdictMail } from '#functions/report/verdict-mail.ts';
 
 const HOSTILE = 'fine\r\n\r\nplant-a/tm9: in sync, nothing to do\u001b[2J\u009b31m\u2028\u202e';
 const TIME = '2026-01-02T03:04:05.000Z';
-const SYNC = createSyncId(new Date(TIME), '0a1b2c3d');
+const SYNC = createSyncId(new Date(TIME), 'b2c3d');
 const SOURCE = serverIdSchema.parse('plant-a/source');
 const COUNTS = { create: 1, update: 0, remove: 0, keep: 0 };
 

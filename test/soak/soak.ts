@@ -62,7 +62,7 @@ interface SyncOnce extends Pick<Soaking, 'fleet' | 'signal'> {
 /** `undefined` when it was interrupted. */
 async function syncOnce(syncing: SyncOnce): Promise<readonly DestinationVerdict[] | undefined> {
   const { dice, fleet, milliseconds, release, results, signal, wanted } = syncing;
-  const sync = await fleet.sync(release, () => dice.roll().toString(16).padStart(8, '0'));
+  const sync = await fleet.sync(release, () => dice.roll().toString(16).padStart(5, '0').slice(-5));
   const moments = Array.from({ length: wanted }, () => dice.between(0, Math.ceil(milliseconds))).sort((a, b) => a - b);
   const begun = performance.now();
   const victims: readonly Victim[] = [...fleet.destinations, ...fleet.destinations, sourceOf(release), CONTROLLER];

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemoryStore } from '#adapters/memory-store.ts';
 import { StoreExecutions } from '#adapters/store-executions.ts';
@@ -79,10 +80,7 @@ export class FakeFleet {
   async request(wish: Partial<SyncWish> = {}): Promise<SyncId> {
     const { store } = this;
     const [source, ...destinations] = [...this.agents.keys()].map(server);
-    const random = () =>
-      Math.floor(Math.random() * 0xffffffff)
-        .toString(16)
-        .padStart(8, '0');
+    const random = () => randomBytes(3).toString('hex').slice(1);
     return requestSync(
       { store, executions: new StoreExecutions(store), now: () => new Date(), random },
       {

@@ -56,7 +56,7 @@ export class ReleasingSource {
         store: this.#store,
         now: this.#now,
         executions: { start: async () => undefined },
-        random: () => (++this.#syncs).toString(16).padStart(8, '0'),
+        random: () => (++this.#syncs).toString(16).padStart(5, '0'),
       },
       {
         requestedBy: 'requester',
