@@ -15,7 +15,7 @@ import { SoakedFleet } from './soaked-fleet.ts';
 const { values: options } = parseArgs({
   options: {
     kills: { type: 'string', default: '500' },
-    scale: { type: 'string', default: 'small' },
+    scale: { type: 'string', default: 'full' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
     keep: { type: 'boolean', default: false },
   },
