@@ -11,6 +11,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Real processes, sockets and locks on a machine that others share. The last lines name every test that needed it.
+    retry: 1,
     reporters: ['default', new ClosingLineReporter()],
   },
 });

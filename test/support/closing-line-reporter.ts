@@ -25,6 +25,8 @@ export class ClosingLineReporter implements Reporter {
     const skipped = tests.length - passed - failures;
     this.#closingLine = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
     for (const [why, count] of countSkipped(modules)) process.stdout.write(`skipped ${count} in ${why}\n`);
+    for (const test of tests.filter((one) => one.diagnostic()?.flaky))
+      process.stdout.write(`failed first, then passed: ${test.module.relativeModuleId}: ${test.fullName}\n`);
   }
 }
 

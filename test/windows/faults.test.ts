@@ -29,10 +29,11 @@ class WineAgent implements FaultyAgent {
   }
 }
 
-/** One call of each step, and of each kind that changes the tree. */
+/** The last call of each step, and of each kind that changes the tree. */
 function sampleOf(calls: readonly Call[]): Call[] {
-  const chosen = new Map(calls.map((call) => [`${call.step} ${CHANGING.test(call.name) ? call.name : ''}`, call]));
-  return [...chosen.values()];
+  const ofSteps = new Map(calls.map((call) => [call.step, call]));
+  const ofKinds = new Map(calls.filter(({ name }) => CHANGING.test(name)).map((call) => [call.name, call]));
+  return [...new Set([...ofSteps.values(), ...ofKinds.values()])];
 }
 
 const CHANGING = /^(rename|link|rmdir|mkdir|unlink)/;
