@@ -4,13 +4,20 @@ import { LockstepError, StorePermanent, StoreTransient } from '#core/errors.ts';
 /** Sorts what the file system threw into a StoreError; passes on what is one already. */
 export function toStoreError(key: string, error: unknown): LockstepError {
   if (error instanceof LockstepError) return error;
+  const { isTransient, problem } = describeFileFault(error);
+  const StoreError = isTransient ? StoreTransient : StorePermanent;
+  return new StoreError(key, problem, { cause: error });
+}
+
+/** In words for the person who has to act. */
+export function describeFileFault(error: unknown): { readonly isTransient: boolean; readonly problem: string } {
   const code = codeOf(error);
   const transient = TRANSIENT[code];
-  if (transient !== undefined) return new StoreTransient(key, transient, { cause: error });
+  if (transient !== undefined) return { isTransient: true, problem: transient };
   if (code === 'EPERM' && process.platform === 'win32') {
-    return new StoreTransient(key, 'another program has it open, or this account may not write it', { cause: error });
+    return { isTransient: true, problem: 'another program has it open, or this account may not write it' };
   }
-  return new StorePermanent(key, PERMANENT[code] ?? `the file system failed (${messageOf(error)})`, { cause: error });
+  return { isTransient: false, problem: PERMANENT[code] ?? `the file system failed (${messageOf(error)})` };
 }
 
 const TRANSIENT: Readonly<Record<string, string>> = {
@@ -19,7 +26,7 @@ const TRANSIENT: Readonly<Record<string, string>> = {
   EINTR: 'the call was interrupted',
   EMFILE: 'this process has too many files open',
   ENFILE: 'this machine has too many files open',
-  ENOENT: 'a file or folder of the store vanished during the call',
+  ENOENT: 'a file or folder vanished during the call',
   ENOMEM: 'the system is short of memory',
   ESTALE: 'the file server has forgotten the file',
   ETIMEDOUT: 'the file server does not answer',
@@ -27,7 +34,7 @@ const TRANSIENT: Readonly<Record<string, string>> = {
 
 const NO_LINKS = 'this file system has no hard links; keep the store on NTFS, ext4, XFS or APFS';
 const IN_THE_WAY = 'another object is in the way: no key may be the folder of another';
-const NO_PERMISSION = 'no permission; give this account the right to read and write the store folder';
+const NO_PERMISSION = 'no permission; give this account the right to read and write the folder';
 
 const PERMANENT: Readonly<Record<string, string>> = {
   EACCES: NO_PERMISSION,
@@ -41,7 +48,7 @@ const PERMANENT: Readonly<Record<string, string>> = {
   EOPNOTSUPP: NO_LINKS,
   EPERM: NO_PERMISSION,
   EROFS: 'the disk is read-only',
-  EXDEV: 'the store folder spans two file systems',
+  EXDEV: 'the folder spans two file systems',
 };
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {

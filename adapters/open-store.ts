@@ -4,7 +4,10 @@ import type { ObjectStore } from '#core/ports/object-store.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { isObjectKey } from './object-key.ts';
 
-/** `file:///FOLDER`, made where it does not exist, or `s3://BUCKET/PREFIX`; BadInput for anything else. */
+/**
+ * `file:///FOLDER`, made where it does not exist, or `s3://BUCKET/PREFIX`; BadInput for anything else. A bucket that ends
+ * in `?owner=ACCOUNT` is used only while it belongs to that AWS account: a name that was given up can be taken by others.
+ */
 export async function openStore(url: string): Promise<ObjectStore> {
   if (url.startsWith('file://')) return DirectoryStore.open(folderOf(url));
   if (url.startsWith('s3://')) return openBucket(url);
@@ -23,14 +26,14 @@ function folderOf(url: string): string {
   throw new BadInput(`store ${JSON.stringify(url)} holds ? or #; in a folder's name write %3F and %23`);
 }
 
-const BUCKET_URL = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*?)\/?)?$/;
+const BUCKET_URL = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([^?]*?)\/?)?(?:\?owner=(\d{12}))?$/;
 
 /** Endpoint, region and credentials come from the SDK's own variables and files. Without s3:// the SDK is not loaded. */
 async function openBucket(url: string): Promise<ObjectStore> {
-  const [, bucket, prefix = ''] = BUCKET_URL.exec(url) ?? [];
+  const [, bucket, prefix = '', owner] = BUCKET_URL.exec(url) ?? [];
   if (bucket === undefined || (prefix !== '' && !isObjectKey(prefix))) {
     throw new BadInput(`store ${JSON.stringify(url)} does not name a bucket and a prefix; ${EXPECTED}`);
   }
   const [{ openS3Client }, { S3Store }] = await Promise.all([import('./s3-client.ts'), import('./s3-store.ts')]);
-  return new S3Store({ client: await openS3Client(), bucket, prefix });
+  return new S3Store({ client: await openS3Client(), bucket, prefix, owner });
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { createTransport } from 'nodemailer';
-import { BadInput } from '#core/errors.ts';
+import { ServicePermanent, ServiceTransient } from '#core/errors.ts';
 import type { Mail, Notifier } from '#core/ports/notifier.ts';
 import { createFileDurably, makeFolderDurably } from './durable-file.ts';
+import { describeFileFault } from './file-errors.ts';
+import { composeMail } from './mail-message.ts';
 
-const SENDER = { name: 'Lockstep', address: 'lockstep@localhost' };
+const SENDER = 'lockstep@localhost';
 
 /**
  * Leaves each mail as an .eml file, which any mail program opens, and announces it in one line. File names sort by
@@ -23,45 +24,28 @@ export class OutboxNotifier implements Notifier {
   }
 
   async send(mail: Mail): Promise<void> {
-    assertOneLine('subject', mail.subject);
-    mail.to.forEach(assertAddress);
     const date = this.#now();
     const path = join(this.#folder, fileNameAt(date));
-    const message = await compose(mail, date);
-    await makeFolderDurably(this.#folder);
-    if (!(await createFileDurably(path, message))) throw new Error(`outbox file ${path} exists already`);
+    const message = await composeMail(mail, SENDER, date);
+    await this.#leave(path, message);
     this.#announce(`mail to ${mail.to.join(', ')}: ${mail.subject} (${path})`);
   }
-}
 
-/** Addresses go in as parsed objects, so that none can name a second recipient; nothing is read from file or URL. */
-async function compose({ to, subject, text }: Mail, date: Date): Promise<Buffer> {
-  const composer = createTransport({
-    streamTransport: true,
-    buffer: true,
-    newline: 'windows',
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
-  const recipients = to.map((address) => ({ name: '', address }));
-  const { message } = await composer.sendMail({ from: SENDER, to: recipients, subject, text, date });
-  if (!Buffer.isBuffer(message)) throw new Error('nodemailer answered with a stream where a buffer was asked for');
-  return message;
+  /** ServiceTransient where another attempt may help, ServicePermanent where a person has to act. */
+  async #leave(path: string, message: Uint8Array): Promise<void> {
+    try {
+      await makeFolderDurably(this.#folder);
+      // A name holds a random part: one that is taken is somebody's mischief.
+      if (await createFileDurably(path, message)) return;
+    } catch (cause) {
+      const { isTransient, problem } = describeFileFault(cause);
+      const ServiceError = isTransient ? ServiceTransient : ServicePermanent;
+      throw new ServiceError(`outbox ${this.#folder}`, `the mail cannot be left there: ${problem}`, { cause });
+    }
+    throw new ServiceTransient(`outbox ${this.#folder}`, `the file ${path} exists already`);
+  }
 }
 
 function fileNameAt(date: Date): string {
   return `${date.toISOString().replaceAll(/[-:]/g, '')}-${randomBytes(4).toString('hex')}.eml`;
-}
-
-function assertAddress(address: string): void {
-  assertOneLine('recipient', address);
-  if (!/^[^\s<>()[\]\\,;:"@]+@[^\s<>()\\,;"@]+$/.test(address)) {
-    throw new BadInput(`mail recipient ${JSON.stringify(address)} is not an address such as name@example.org`);
-  }
-}
-
-/** Control characters could end a header, or drive the terminal that shows the announcement. */
-function assertOneLine(field: string, value: string): void {
-  if (!/[\p{Cc}\u2028\u2029]/u.test(value)) return;
-  throw new BadInput(`mail ${field} ${JSON.stringify(value)} holds a line break or another control character`);
 }

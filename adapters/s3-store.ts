@@ -4,15 +4,18 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   type PutObjectCommandInput,
-  paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import pRetry from 'p-retry';
 import { LockstepError, StorePermanent, StorePrecondition } from '#core/errors.ts';
 import type { ByteRange, CallOptions, ObjectInfo, ObjectStore, StoredObject } from '#core/ports/object-store.ts';
 import { assertByteRange, assertObjectKey, isObjectKey } from './object-key.ts';
-import { isAbsence, parseFault, toStoreError } from './s3-errors.ts';
-import { readBody, upload } from './s3-transfer.ts';
+import { BrokenBody, isAbsence, isWorthRepeating, parseFault, toStoreError } from './s3-errors.ts';
+import { readRange, readWhole, upload } from './s3-transfer.ts';
+import { SdkCause } from './sdk-cause.ts';
 
 /** Object metadata that tells one's own write from another's with the same bytes. */
 const WRITE_ID = 'lockstep-write';
@@ -22,6 +25,8 @@ interface S3Location {
   readonly bucket: string;
   /** Put before every key with a slash; may be empty. */
   readonly prefix: string;
+  /** The AWS account that the bucket must belong to: S3 refuses every call (403) where it belongs to another. */
+  readonly owner?: string | undefined;
 }
 
 type Condition = Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>;
@@ -30,18 +35,23 @@ type Condition = Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>;
  * A bucket, or a part of one. Concurrency control is S3's own: `If-None-Match: *` and `If-Match`, which on a multipart
  * upload count when it is completed. An etag is S3's: writing the same bytes again may give the same etag. An upload
  * in parts that is cut off leaves parts behind: the bucket needs a lifecycle rule that aborts incomplete uploads.
+ *
+ * Every body goes up with its SHA-256, which S3 verifies, and an object that is read whole is verified on arrival. A range
+ * carries no checksum: who reads one compares the digests of what is in it.
  */
 export class S3Store implements ObjectStore {
   readonly url: string;
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #owner: { readonly ExpectedBucketOwner?: string };
 
-  constructor({ client, bucket, prefix }: S3Location) {
+  constructor({ client, bucket, owner, prefix }: S3Location) {
     this.url = prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`;
     this.#client = client;
     this.#bucket = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
+    this.#owner = owner === undefined ? {} : { ExpectedBucketOwner: owner };
   }
 
   async get(key: string, options?: CallOptions): Promise<StoredObject | undefined> {
@@ -71,7 +81,7 @@ export class S3Store implements ObjectStore {
       try {
         const command = new GetObjectCommand({ ...this.#at(key), Range: `bytes=${offset}-${offset + length - 1}` });
         const answer = await this.#client.send(command, sending(options));
-        return await readBody(key, answer, length);
+        return await readRange(key, answer, range);
       } catch (error) {
         // The object ends before the range begins.
         if (parseFault(error).status === 416) return new Uint8Array();
@@ -105,22 +115,42 @@ export class S3Store implements ObjectStore {
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
-    options?.signal?.throwIfAborted();
-    try {
-      const request = { Bucket: this.#bucket, Prefix: this.#prefix + prefix };
-      for await (const page of paginateListObjectsV2({ client: this.#client }, request, sending(options))) {
-        for (const { Key = '', ...facts } of page.Contents ?? []) {
-          const key = Key.slice(this.#prefix.length);
-          if (isObjectKey(key)) yield infoOf(key, facts);
-        }
+    let next: string | undefined;
+    do {
+      const page = await this.#call(prefix, options, () => this.#listPage(prefix, next, options));
+      for (const { Key = '', ...facts } of page.Contents ?? []) {
+        const key = Key.slice(this.#prefix.length);
+        if (isObjectKey(key)) yield infoOf(key, facts);
       }
-    } catch (error) {
-      throw sorted(prefix, error, options);
-    }
+      next = page.NextContinuationToken;
+    } while (next !== undefined);
   }
 
   async delete(key: string, options?: CallOptions): Promise<void> {
     await this.#call(key, options, () => this.#client.send(new DeleteObjectCommand(this.#at(key)), sending(options)));
+  }
+
+  /** A page that lacks entries would be taken for a store that lacks objects. */
+  async #listPage(
+    prefix: string,
+    from: string | undefined,
+    options: CallOptions | undefined,
+  ): Promise<ListObjectsV2CommandOutput> {
+    const page = await this.#client.send(
+      new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        ...this.#owner,
+        Prefix: this.#prefix + prefix,
+        ContinuationToken: from,
+      }),
+      sending(options),
+    );
+    const { Contents = [], IsTruncated = false, KeyCount = Contents.length, NextContinuationToken } = page;
+    if (KeyCount === Contents.length && IsTruncated === (NextContinuationToken !== undefined)) return page;
+    throw new BrokenBody(
+      prefix,
+      `S3 listed ${Contents.length} objects of a page of ${KeyCount}, or lost the next page`,
+    );
   }
 
   async #whole(
@@ -130,7 +160,7 @@ export class S3Store implements ObjectStore {
   ): Promise<StoredObject> {
     const command = new GetObjectCommand({ ...this.#at(key), ...condition });
     const answer = await this.#client.send(command, sending(options));
-    return { body: await readBody(key, answer), etag: etagOf(key, answer) };
+    return { body: await readWhole(key, answer), etag: etagOf(key, answer) };
   }
 
   #head(key: string, options: CallOptions | undefined): Promise<HeadObjectCommandOutput> {
@@ -139,22 +169,19 @@ export class S3Store implements ObjectStore {
 
   async #write({ key, body, condition, options }: Write): Promise<{ readonly etag: string }> {
     const id = randomUUID();
-    const request = {
-      ...this.#at(key),
-      ...condition,
-      Body: body,
-      ChecksumAlgorithm: 'SHA256' as const,
-      Metadata: { [WRITE_ID]: id },
-    };
+    let mayBeOurs = false;
     return this.#call(key, options, async () => {
+      const request = { ...this.#at(key), ...condition, Body: body, Metadata: { [WRITE_ID]: id } };
       try {
         return { etag: etagOf(key, await upload(this.#client, request, options?.signal)) };
       } catch (error) {
-        const own = await this.#ownWrite(key, id, error, options);
+        const { attempts, name } = parseFault(error);
+        const own = mayBeOurs || attempts > 1 ? await this.#ownWrite(key, id, error, options) : undefined;
+        mayBeOurs = true;
         if (own !== undefined) return own;
         // `If-Match` on what does not exist.
-        if (condition.IfMatch !== undefined && parseFault(error).name === 'NoSuchKey') {
-          throw new StorePrecondition(key, 'it is gone', { cause: error });
+        if (condition.IfMatch !== undefined && name === 'NoSuchKey') {
+          throw new StorePrecondition(key, 'it is gone', { cause: new SdkCause(error as Error) });
         }
         throw error;
       }
@@ -162,7 +189,7 @@ export class S3Store implements ObjectStore {
   }
 
   /**
-   * The SDK repeats a write whose answer was lost, and the repetition fails on the condition that the first attempt
+   * A write whose answer was lost is repeated, and the repetition fails on the condition that the first attempt
    * fulfilled. Only the write's id tells that from a lost race: two callers may create the same bytes, and one only may
    * have succeeded. Who may not read the object, or is overtaken in between, still gets StorePrecondition.
    */
@@ -172,8 +199,8 @@ export class S3Store implements ObjectStore {
     error: unknown,
     options: CallOptions | undefined,
   ): Promise<{ readonly etag: string } | undefined> {
-    const { attempts, name, status } = parseFault(error);
-    if (attempts < 2 || (status !== 412 && name !== 'NoSuchUpload')) return undefined;
+    const { name, status } = parseFault(error);
+    if (status !== 412 && name !== 'NoSuchUpload') return undefined;
     const current = await this.#read(key, options, () => this.#head(key, options));
     return current?.Metadata?.[WRITE_ID] === id ? { etag: etagOf(key, current) } : undefined;
   }
@@ -189,20 +216,31 @@ export class S3Store implements ObjectStore {
     });
   }
 
+  /** What the SDK gives up at once, and need not be: see isWorthRepeating. */
   async #call<T>(key: string, options: CallOptions | undefined, action: () => Promise<T>): Promise<T> {
-    options?.signal?.throwIfAborted();
-    assertObjectKey(key);
+    const signal = options?.signal;
     try {
-      return await action();
+      return await pRetry(action, {
+        retries: REPETITIONS,
+        minTimeout: PAUSE_MILLISECONDS,
+        randomize: true,
+        shouldRetry: ({ error }) => isWorthRepeating(error),
+        ...(signal && { signal }),
+      });
     } catch (error) {
       throw sorted(key, error, options);
     }
   }
 
-  #at(key: string): { readonly Bucket: string; readonly Key: string } {
-    return { Bucket: this.#bucket, Key: this.#prefix + key };
+  #at(key: string): { readonly Bucket: string; readonly Key: string; readonly ExpectedBucketOwner?: string } {
+    assertObjectKey(key);
+    return { Bucket: this.#bucket, ...this.#owner, Key: this.#prefix + key };
   }
 }
+
+const REPETITIONS = 3;
+/** Doubled each time, and made longer by a random part. */
+const PAUSE_MILLISECONDS = 100;
 
 interface Write {
   readonly key: string;

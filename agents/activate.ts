@@ -2,10 +2,11 @@ import { linkSync, lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { syncFolder } from '#adapters/durable-file.ts';
 import { hasCode, retryWhileInUse } from '#adapters/file-errors.ts';
 import { bringsContent, type Operation } from '#core/plan.ts';
-import { isReadOnly } from './find-entry.ts';
+import { findEntry, isReadOnly } from './find-entry.ts';
 import { HeldFolders } from './held-folders.ts';
 import type { FormerFolder, Journal } from './journal.ts';
 import { restoreFolder } from './restore-folder.ts';
+import { isWorthOneSync, syncFileSystem } from './sync-file-system.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 export interface Activation {
@@ -51,9 +52,12 @@ export async function* activate(activation: Activation): AsyncGenerator<number, 
   for (const [number, operation] of operations) {
     if (!bringsContent(operation)) continue;
     const path = `${root}/${operation.path}`;
-    if (operation.change === 'create') assertFree(folders, path);
-    else if (folders.find(work.old(number)) === undefined) await setAside(folders, path, work.old(number));
-    await move(folders, work.fresh(number, operation.sha256), path);
+    const fresh = work.fresh(number, operation.sha256);
+    if (operation.change === 'create') await moveToFree(folders, fresh, path);
+    else {
+      if (folders.find(work.old(number)) === undefined) await setAside(folders, path, work.old(number));
+      await move(folders, fresh, path);
+    }
     yield ++done;
   }
   await syncTouched(activation);
@@ -75,9 +79,18 @@ export function move(folders: HeldFolders, from: string, to: string): Promise<vo
 }
 
 /** Never onto what is kept already: a rename would silently replace the only pre-image that there is. */
-async function setAside(folders: HeldFolders, path: string, kept: string): Promise<void> {
-  assertFree(folders, kept);
-  await move(folders, path, kept);
+function setAside(folders: HeldFolders, path: string, kept: string): Promise<void> {
+  return moveToFree(folders, path, kept);
+}
+
+/** A rename would silently replace what appeared there after the plan was checked. */
+function moveToFree(folders: HeldFolders, from: string, to: string): Promise<void> {
+  return retryWhileInUse(() =>
+    folders.use([from, to], (old, fresh) => {
+      if (findEntry(fresh) !== undefined) throw new Error(`${to} has appeared meanwhile`);
+      renameSync(old, fresh);
+    }),
+  );
 }
 
 /**
@@ -97,6 +110,7 @@ function keep(path: string, kept: string): void {
 /** Folders in which names changed, and that are there now. */
 export async function syncTouched({ journal, root }: Activation): Promise<void> {
   const folders = new Set(journal.operations.flatMap(({ path }) => ['', ...foldersAbove(path)]));
+  if ((await isWorthOneSync(root, folders.size)) && (await syncFileSystem(root))) return;
   for (const folder of folders) {
     try {
       await syncFolder(`${root}/${folder}`);
@@ -137,11 +151,6 @@ function makeFolder(path: string): void {
   } catch (error) {
     if (!hasCode(error, 'EEXIST') || !lstatSync(path).isDirectory()) throw error;
   }
-}
-
-/** A rename would silently replace what appeared here after the plan was checked. */
-function assertFree(folders: HeldFolders, path: string): void {
-  if (folders.find(path) !== undefined) throw new Error(`${path} has appeared meanwhile`);
 }
 
 /** What link(2) says where there are no links; EBUSY: another program shares the file with nobody. */

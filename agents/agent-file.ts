@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import { parseDocument } from '#core/documents.ts';

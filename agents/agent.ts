@@ -10,6 +10,7 @@ import { sendKeptAnswer } from './answer.ts';
 import type { AgentContext } from './context.ts';
 import { followOrders } from './cycle.ts';
 import type { Hooks } from './hook-settings.ts';
+import { PACE } from './pace.ts';
 import { assertReadable, recoverApplies } from './recover.ts';
 import { retryingStore } from './retrying-store.ts';
 import { StatIndex } from './stat-index.ts';
@@ -100,7 +101,7 @@ async function prepare(agent: AgentDependencies, root: string): Promise<AgentCon
     profileDigest: profileDigest(agent.profile),
     classify: classifier(agent.profile),
     progressMilliseconds: agent.progressMilliseconds ?? 2000,
-    statusMilliseconds: agent.statusMilliseconds ?? 10_000,
-    readBackMilliseconds: agent.readBackMilliseconds ?? 300_000,
+    statusMilliseconds: agent.statusMilliseconds ?? PACE.statusSeconds * 1000,
+    readBackMilliseconds: agent.readBackMilliseconds ?? PACE.readBackSeconds * 1000,
   };
 }

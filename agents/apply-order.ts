@@ -16,6 +16,7 @@ import { assertAwaited } from './assert-awaited.ts';
 import { keepStaged } from './carry-over.ts';
 import { damagedObject } from './damaged-object.ts';
 import { ApplyHooks } from './hooks.ts';
+import { together } from './in-parallel.ts';
 import { writeJournal } from './journal.ts';
 import { ManifestMemory } from './manifest-memory.ts';
 import { fetched } from './metered-store.ts';
@@ -32,6 +33,7 @@ import {
   surveySite,
 } from './preflight.ts';
 import { refuseBegun, rollBack } from './roll-back.ts';
+import { assertGuardsHold } from './site-guards.ts';
 import { type StoredContents, stage } from './stage.ts';
 import { scanWithProgress } from './take-inventory.ts';
 import {
@@ -56,12 +58,12 @@ async function prepare(applying: Work<ApplyOrder>): Promise<Swap> {
   // Before all that may fail: what a failure leaves behind here is removed.
   assertNoUnfinished(context.root);
   try {
-    const part = await fetching.part();
+    const [part, before] = await together(fetching.part(), scanWithProgress(applying));
     assertAllowed(part, context);
-    const before = await scanWithProgress(applying);
     assertNothingProtected(part.operations, before);
     assertFresh(part, before, await fetching.manifestIfStale(part, before));
     assertRemovalsApproved(order, part, before);
+    assertGuardsHold(order, part, { before, context });
     const site = surveySite(context.root, part.operations);
 
     makeWorkFolder(context.root, work);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { syncFolder, writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';

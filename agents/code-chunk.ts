@@ -1,6 +1,5 @@
-import { hash } from 'node:crypto';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { Chunk, Encoding } from '#core/chunk-index.ts';
+import { constants, zstdCompressSync } from 'node:zlib';
+import type { Encoding } from '#core/chunk-index.ts';
 import { freeBytes } from '#core/free-bytes.ts';
 
 export interface Encoded {
@@ -22,29 +21,6 @@ export function encodeChunk(raw: Uint8Array, dictionary?: Uint8Array): Encoded {
     return whole;
   }
   return encodeWhole(raw);
-}
-
-/** The content, or what is wrong with it in words. Never more memory than the chunk's size, whatever the bytes say. */
-export function decodeChunk(
-  encoded: Uint8Array,
-  { encoding, length, sha256, size }: Pick<Chunk, 'encoding' | 'length' | 'sha256' | 'size'>,
-  dictionary: Uint8Array | undefined,
-): Uint8Array | string {
-  if (encoded.length !== length) return 'is cut off';
-  let content = encoded;
-  if (encoding !== 'raw') {
-    try {
-      content = zstdDecompressSync(encoded, {
-        maxOutputLength: Math.max(size, 1),
-        chunkSize: Math.max(size, SMALLEST_OUTPUT),
-        ...(dictionary === undefined ? {} : { dictionary }),
-      });
-    } catch {
-      return `does not decompress to ${size} bytes`;
-    }
-  }
-  if (content.length !== size) return `has ${content.length} bytes instead of ${size}`;
-  return hash('sha256', content, 'hex') === sha256 ? content : 'has another digest';
 }
 
 /** Bytes that begin so would be read as a trained dictionary instead of plain content. */
@@ -72,8 +48,6 @@ function compress(raw: Uint8Array, dictionary?: Uint8Array): Uint8Array {
 
 /** More than zstd adds to what it cannot make smaller: the output fits at the first try. */
 const FRAME_BYTES = 4096;
-/** zlib's own limit. */
-const SMALLEST_OUTPUT = 64;
 /** Below this a frame's own bytes eat the gain. */
 const WORTH_PACKING = 128;
 const HELPS = 0.97;

@@ -8,6 +8,7 @@ import { type Signed, sign } from '#core/signed.ts';
 import { sendKeptAnswer } from './answer.ts';
 import { assertAwaited } from './assert-awaited.ts';
 import type { AgentContext } from './context.ts';
+import { together } from './in-parallel.ts';
 import { obey, refuse } from './obey.ts';
 import { assertReadable, recoverApplies, removeLeftovers } from './recover.ts';
 import { StoreView } from './store-view.ts';
@@ -85,12 +86,13 @@ async function poll(context: AgentContext, { seen, signal, view }: Look): Promis
 }
 
 async function follow(context: AgentContext, order: Signed<Order>, signal: AbortSignal): Promise<void> {
-  const { log, state, store } = context;
+  const { log, state } = context;
   const { payload } = order;
-  if (
-    mayBeAnswered(context, payload) &&
-    (await store.head(keys.receipt(payload.server, parseOrderId(payload.order)), { signal })) !== undefined
-  ) {
+  const [isAnswered, withdrawal] = await together(
+    wasAnswered(context, payload, signal),
+    findWithdrawal(context, payload, signal),
+  );
+  if (isAnswered) {
     log('order-done-before', { order: payload.order });
     await state.advance(payload.sequence);
     return;
@@ -101,13 +103,33 @@ async function follow(context: AgentContext, order: Signed<Order>, signal: Abort
       lastSequence: state.lastSequence,
       now: state.beginningOf(payload, context.now()),
     });
-    await assertAwaited(context, payload, signal);
+    if (withdrawal !== undefined) throw withdrawal;
   } catch (error) {
     if (!(error instanceof OrderRefused)) throw error;
     await refuse(context, payload, error, signal);
     return;
   }
   await obey(context, payload, signal);
+}
+
+async function wasAnswered(context: AgentContext, order: Order, signal: AbortSignal): Promise<boolean> {
+  if (!mayBeAnswered(context, order)) return false;
+  const key = keys.receipt(order.server, parseOrderId(order.order));
+  return (await context.store.head(key, { signal })) !== undefined;
+}
+
+async function findWithdrawal(
+  context: AgentContext,
+  order: Order,
+  signal: AbortSignal,
+): Promise<OrderRefused | undefined> {
+  try {
+    await assertAwaited(context, order, signal);
+    return undefined;
+  } catch (error) {
+    if (error instanceof OrderRefused) return error;
+    throw error;
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import { controlKeySchema, ENROLMENT_FORMAT, enrolmentSchema } from '#core/recei
 import type { ServerId } from '#core/server.ts';
 import { keyId } from '#core/signed.ts';
 import { type AgentFile, readAgentFile, writeAgentFile } from './agent-file.ts';
+import { together } from './in-parallel.ts';
 
 export interface EnrolmentRequest {
   readonly store: ObjectStore;
@@ -37,10 +38,10 @@ export interface Enrolled {
 export async function enrolAgent(request: EnrolmentRequest): Promise<Enrolled> {
   const { profile, root, server, stateFolder, store } = request;
   const former = await readAgentFile(stateFolder);
-  const controlKey = await findControlKey(request, former);
+  const [controlKey, registered] = await together(findControlKey(request, former), readRegisteredKey(store, server));
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const signer = await openAgentSigner(stateFolder);
-  await register(request, signer.publicKey);
+  if (registered !== signer.publicKey) await register(request, signer.publicKey);
   const profileName = typeof profile === 'string' ? profile : profile.name;
   const file = {
     format: 'lockstep-agent/1',
@@ -73,7 +74,7 @@ async function findControlKey(
   const controlKey = await readControlKey(store);
   if (controlKey === undefined) {
     throw new BadInput(
-      `the store ${store.url} has no control key yet: start the controller with lockstep up, then enrol again`,
+      `the store ${store.url} has no control key yet: lockstep up, or lockstep push for a fleet on AWS, puts it there; then enrol again`,
     );
   }
   const fingerprint = keyId(controlKey);

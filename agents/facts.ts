@@ -5,7 +5,6 @@ import { keptBytes } from './carry-over.ts';
 import type { AgentContext } from './context.ts';
 import { readProductVersion } from './read-product-version.ts';
 import { downloadBytesPerSecond } from './transfer-rate.ts';
-import { AGENT_VERSION } from './version.ts';
 
 /** What the root's file system can hold, found without writing to it, and how fast the way to the store has been. */
 export async function findFacts({
@@ -19,7 +18,6 @@ export async function findFacts({
   const rate = await downloadBytesPerSecond(stateFolder, bytesPerSecond?.());
   const productVersion = readProductVersion(root, profile.product);
   return {
-    agent: AGENT_VERSION,
     platform: process.platform,
     foldsNames: foldsNames(root) ?? (isWindows || process.platform === 'darwin' || WINDOWS_FILE_SYSTEMS.has(type)),
     windowsNames: isWindows || WINDOWS_FILE_SYSTEMS.has(type),

@@ -1,20 +1,25 @@
-import type { Chunk, Recipe } from '#core/chunk-index.ts';
-import type { Sha256 } from '#core/digest.ts';
+import type { Chunk } from '#core/chunk-index.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
 import { planRanges, type Range } from '#core/plan-ranges.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { damagedObject } from './damaged-object.ts';
 import type { FilePiece } from './file-piece.ts';
-import { findEntry } from './find-entry.ts';
+import { findThere } from './find-entry.ts';
+import { Flushing } from './flushing.ts';
 import { eachInParallel } from './in-parallel.ts';
 import { ownsMemory } from './owns-memory.ts';
+import { seed } from './seed.ts';
 import { type Placement, type Wanted, WantedChunks } from './wanted-chunks.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface FetchRequest extends Wanted {
   readonly store: ObjectStore;
   readonly workers: WorkerPool;
+  /** Absolute: large files of this server that are likely to hold some of the chunks. */
+  readonly seeds: readonly string[];
+  /** Throws where there is no space for so many bytes in the scratch file; asked once it is known what must be fetched. */
+  readonly assertSpaceFor: (scratchBytes: number) => Promise<void>;
   /** The object that says that everything is in the store; where it is gone, the source uploads anew what is missing. */
   readonly snapshotKey: string;
   /** Of a range that is fetched with one call, at most; asked anew for each. */
@@ -26,39 +31,43 @@ export interface FetchRequest extends Wanted {
 /**
  * Writes content: what is staged already stays, what this server has is copied, and the rest is fetched, each chunk
  * once and neighbours with one call. Every chunk is verified before it is written. Throws OrderRefused: UNREADABLE when
- * the store does not hold what the snapshot says, STALE_PLAN when a file of this server changed meanwhile.
+ * the store does not hold what the snapshot says, STALE_PLAN when a file of this server changed meanwhile. Answers with
+ * the paths of files that were dressed when they were written.
  */
-export async function fetchContents(request: FetchRequest): Promise<void> {
+export async function fetchContents(request: FetchRequest): Promise<ReadonlySet<string>> {
   const chunks = new WantedChunks(request);
   await keepStaged(request, chunks);
-  await copyOwn(request, chunks);
+  const flushing = new Flushing();
+  const dressed = new Set<string>();
+  try {
+    await seed(request, chunks, flushing);
+    await copyOwn(request, chunks);
+    await request.assertSpaceFor(chunks.scratchBytes);
+    await fetchLacking(request, chunks, dressed);
+  } finally {
+    await flushing.settled();
+  }
+  flushing.assertWell();
+  return dressed;
+}
+
+async function fetchLacking(request: FetchRequest, chunks: WantedChunks, dressed: Set<string>): Promise<void> {
   for (;;) {
     const left = leftOf(chunks);
     if (left.length === 0) return;
     // Those that wait for a base come in the next round.
     const ready = left.filter((chunk) => chunks.basesOf(chunk).every((base) => chunks.isHere(base)));
-    await eachInParallel(rangesOf(chunks, ready, request.rangeBytes), PARALLEL, (range) =>
-      fetchRange(request, range, chunks),
-    );
+    await eachInParallel(rangesOf(chunks, ready, request.rangeBytes), PARALLEL, async (range) => {
+      for (const path of await fetchRange(request, range, chunks)) dressed.add(path);
+    });
     for (const chunk of ready) chunks.written(chunk);
   }
-}
-
-/** What the bases take that only serve to decode others: those that neither the contents nor this server hold. */
-export function scratchBytes(recipes: Iterable<Recipe>, own: ReadonlyMap<Sha256, FilePiece>): number {
-  const files = [...recipes].map((recipe) => ({ path: '', recipe }));
-  const chunks = new WantedChunks({ files, own, scratch: '' });
-  let bytes = 0;
-  for (let chunk = 0; chunk < chunks.size; chunk++) {
-    if (chunks.isSpare(chunk) && !chunks.isHere(chunk)) bytes += chunks.sizeOf(chunk);
-  }
-  return bytes;
 }
 
 /** What an interrupted run has written: found by its digest, so that no record of it can be wrong. */
 async function keepStaged(request: FetchRequest, chunks: WantedChunks): Promise<void> {
   const paths = [...request.files.map(({ path }) => path), request.scratch];
-  const staged = new Set(paths.filter((path) => findEntry(path) !== undefined));
+  const staged = findThere(paths);
   if (staged.size === 0) return;
   const pieces = chunks.pieces((path) => staged.has(path));
   await eachInParallel(
@@ -137,15 +146,38 @@ interface ReadyChunk {
   readonly chunk: Chunk;
 }
 
-async function fetchRange(
-  { onProgress, signal, snapshotKey, store, workers }: FetchRequest,
+/** Answers with the paths of files that were dressed when they were written. */
+async function fetchRange(request: FetchRequest, range: Range<ReadyChunk>, chunks: WantedChunks): Promise<string[]> {
+  const { onProgress, snapshotKey, store } = request;
+  const damaged = (problem: string) => damagedObject(store, { key: keys.pack(range.pack), problem, snapshotKey });
+  let unpacked = await unpackRange(request, range, chunks);
+  // No checksum comes with a range: what was bent on its way is right the second time.
+  if (unpacked?.outcome.kind === 'damaged') unpacked = await unpackRange(request, range, chunks);
+  if (unpacked === undefined) throw damaged('it is missing');
+  const { dressed, fetched, outcome, written } = unpacked;
+  switch (outcome.kind) {
+    case 'written':
+      onProgress({ fetched, written });
+      return dressed;
+    case 'damaged':
+      throw damaged(outcome.problem);
+    case 'changed':
+      throw new OrderRefused(
+        'STALE_PLAN',
+        `${JSON.stringify(outcome.path)} has changed while the new files were fetched; start a new sync`,
+      );
+  }
+}
+
+/** `undefined` when there is no such pack. */
+async function unpackRange(
+  { signal, store, workers }: FetchRequest,
   { length, offset, pack, wanted }: Range<ReadyChunk>,
   chunks: WantedChunks,
-): Promise<void> {
+) {
   signal.throwIfAborted();
-  const damaged = (problem: string) => damagedObject(store, { key: keys.pack(pack), problem, snapshotKey });
   const stored = await store.getRange(keys.pack(pack), { offset, length }, { signal });
-  if (stored === undefined) throw damaged('it is missing');
+  if (stored === undefined) return undefined;
   const fetched = stored.length;
   const bytes = ownsMemory(stored) ? stored : new Uint8Array(stored);
   const placed = wanted.map(({ chunk, number }) => ({
@@ -157,20 +189,13 @@ async function fetchRange(
     bases: chunks.basesOf(number).flatMap((base) => chunks.pieceOf(base) ?? []),
     places: chunks.placesOf(number),
   }));
+  const written = placed.reduce((sum, { places, size }) => sum + size * places.length, 0);
   // Without the signal: what has been paid for is kept.
   const outcome = await workers.run('unpack', { bytes, chunks: placed }, { transfer: [bytes.buffer] });
-  switch (outcome.kind) {
-    case 'written':
-      onProgress({ fetched, written: placed.reduce((sum, { places, size }) => sum + size * places.length, 0) });
-      return;
-    case 'damaged':
-      throw damaged(outcome.problem);
-    case 'changed':
-      throw new OrderRefused(
-        'STALE_PLAN',
-        `${JSON.stringify(outcome.path)} has changed while the new files were fetched; start a new sync`,
-      );
-  }
+  const dressed = placed.flatMap(({ places }) =>
+    places.flatMap((place) => (place.dress === undefined ? [] : place.path)),
+  );
+  return { dressed, fetched, outcome, written };
 }
 
 function* batches<T>(items: Iterable<T>, sizeOf: (item: T) => number): Generator<T[]> {

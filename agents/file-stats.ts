@@ -5,6 +5,9 @@ export type FileStats = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino'
 /** Numbers in a stamp, which tells one state of a file from another without reading it. */
 export const STAMP_FIELDS = 6;
 
+/** Of a SHA-256 in a column of them. */
+export const DIGEST_BYTES = 32;
+
 /** Puts the stamp number `index` into its place. */
 export function writeStamp(stamps: BigInt64Array, index: number, stats: FileStats): void {
   const at = index * STAMP_FIELDS;

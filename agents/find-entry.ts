@@ -1,4 +1,5 @@
-import { lstatSync, type Stats } from 'node:fs';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
 import { hasCode } from '#adapters/file-errors.ts';
 
 /** What is at the path, links not followed; `undefined` when nothing is, or when a file is where its folder should be. */
@@ -13,6 +14,25 @@ export function findEntry(path: string): Stats | undefined {
 
 export function isThere(path: string): boolean {
   return findEntry(path) !== undefined;
+}
+
+/** Those of the paths at which something is: for many in few folders, where it takes a call for each folder. */
+export function findThere(paths: Iterable<string>): Set<string> {
+  const there = new Set<string>();
+  for (const [folder, inFolder] of Map.groupBy(paths, dirname)) {
+    const names = new Set(namesIn(folder));
+    for (const path of inFolder) if (names.has(path.slice(folder.length + 1))) there.add(path);
+  }
+  return there;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
 }
 
 /** The attribute of Windows, which Node shows as permissions. */

@@ -1,11 +1,12 @@
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { cutFiles } from './cut-files.ts';
 import { checkPieces } from './file-piece.ts';
 import { hashFiles } from './hash-files.ts';
 import { lookAtFolders } from './look-at-folders.ts';
 import { sealFiles } from './seal-files.ts';
+import { seedFiles } from './seed-files.ts';
 import { copyChunks, unpackChunks } from './unpack-chunks.ts';
-import { type FromPool, type FromWorker, WORKER_MARK } from './worker-messages.ts';
+import type { FromPool, FromWorker } from './worker-messages.ts';
 
 /**
  * The work that runs in threads. Each task is a generator: what it yields goes to the main thread, which
@@ -18,6 +19,7 @@ const TASKS = {
   hash: hashFiles,
   look: lookAtFolders,
   seal: sealFiles,
+  seed: seedFiles,
   unpack: unpackChunks,
 } as const;
 
@@ -25,26 +27,21 @@ export type Tasks = typeof TASKS;
 
 type AnyTask = (input: unknown) => Generator<unknown, unknown, unknown>;
 
-// A bundle is one file for both sides: only a thread that the pool started serves.
-if (!isMainThread && workerData === WORKER_MARK) serve();
+const running = new Map<number, Generator<unknown, unknown, unknown>>();
+parentPort?.on('message', (message: FromPool) => {
+  const answer = take(message);
+  if (answer !== undefined) parentPort?.postMessage(answer, transferable(answer));
+});
 
-function serve(): void {
-  const running = new Map<number, Generator<unknown, unknown, unknown>>();
-  parentPort?.on('message', (message: FromPool) => {
-    const answer = take(running, message);
-    if (answer !== undefined) parentPort?.postMessage(answer, transferable(answer));
-  });
-}
-
-function take(running: Map<number, Generator<unknown, unknown, unknown>>, message: FromPool): FromWorker | undefined {
+function take(message: FromPool): FromWorker | undefined {
   const { id } = message;
   try {
     switch (message.kind) {
       case 'start':
         running.set(id, (TASKS[message.task] as AnyTask)(message.input));
-        return step(running, id, undefined);
+        return step(id, undefined);
       case 'next':
-        return step(running, id, message.reply);
+        return step(id, message.reply);
       case 'stop':
         running.get(id)?.return(undefined);
         running.delete(id);
@@ -56,7 +53,7 @@ function take(running: Map<number, Generator<unknown, unknown, unknown>>, messag
   }
 }
 
-function step(running: Map<number, Generator<unknown, unknown, unknown>>, id: number, reply: unknown): FromWorker {
+function step(id: number, reply: unknown): FromWorker {
   const task = running.get(id);
   if (task === undefined) throw new Error(`no task ${id} is running here`);
   const { done, value } = task.next(reply);

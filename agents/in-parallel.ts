@@ -20,3 +20,9 @@ export async function eachInParallel<T>(
   await Promise.all(Array.from({ length: width }, lane));
   if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
 }
+
+/** Both, or what failed, the first before the other, once both have ended: nothing goes on behind the caller's back. */
+export async function together<A, B>(one: Promise<A>, other: Promise<B>): Promise<readonly [A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
+}

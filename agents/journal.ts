@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import { sha256Schema } from '#core/digest.ts';

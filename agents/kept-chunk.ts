@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Chunk } from '#core/chunk-index.ts';
+import { decodeChunk } from '#core/decode-chunk.ts';
 import { freeBytes } from '#core/free-bytes.ts';
-import { decodeChunk, isPlainDictionary } from './code-chunk.ts';
+import { isPlainDictionary } from './code-chunk.ts';
 
 /** A chunk of which the encoded bytes are at hand. */
 export interface KeptChunk {

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasCode } from '#adapters/file-errors.ts';
 import { parseDocument } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';

@@ -14,11 +14,11 @@ export type Listed =
   | { readonly kind: 'unnameable'; readonly entry: LeftOut };
 
 /**
- * What a folder holds, links not followed and no file opened. `folder` is '' or ends with a slash. `isKnown` spares
+ * What a folder holds, sorted by name, links not followed and no file opened. `folder` is '' or ends with a slash. `isKnown` spares
  * names of files that are known to keep the path rules.
  */
 export function listFolder(root: string, folder: string, isKnown: (name: string) => boolean): Listed[] {
-  const entries = readdirSync(`${root}/${folder}`, { withFileTypes: true });
+  const entries = readdirSync(`${root}/${folder}`, { withFileTypes: true }).sort(byName);
   const raw = new RawNames(root, folder);
   const listed: Listed[] = [];
   for (const entry of entries) {
@@ -35,6 +35,10 @@ export function listFolder(root: string, folder: string, isKnown: (name: string)
     else listed.push({ kind: 'other', name, type: typeOf(entry) });
   }
   return listed;
+}
+
+function byName(a: Dirent, b: Dirent): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
 function unnameable(

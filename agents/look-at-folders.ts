@@ -1,9 +1,8 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { classifier, IGNORE_CLASS, UNRECOGNISED } from '#core/classify.ts';
-import type { Sha256 } from '#core/digest.ts';
 import type { LeftOut } from '#core/manifest.ts';
 import type { ArtifactClass, Profile } from '#core/profile.ts';
-import { type FileStats, isStamp, STAMP_FIELDS, writeStamp } from './file-stats.ts';
+import { DIGEST_BYTES, isStamp, STAMP_FIELDS, writeStamp } from './file-stats.ts';
 import { hashQuickly } from './hash-files.ts';
 import { type Listed, listFolder } from './list-folder.ts';
 
@@ -40,9 +39,11 @@ export interface RowsOfFolder {
   readonly names: readonly [from: number, to: number];
 }
 
-/** Files of one folder, sorted by name, in a form that is quick to send: few strings, few objects. */
+/**
+ * Files of one folder, sorted by name; the same index means the same file in all columns. A form that is quick to send
+ * and to keep: few strings, few objects.
+ */
 export interface SeenFiles {
-  readonly count: number;
   /** Each ended by a line feed. */
   readonly names: string;
   /** The classes that there are, and the number of each file's own among them. */
@@ -50,8 +51,12 @@ export interface SeenFiles {
   readonly classNumbers: Uint8Array;
   /** STAMP_FIELDS a file. */
   readonly stamps: BigInt64Array;
-  /** Each ended by a line feed; nothing for a file that is still to be read. */
-  readonly digests: string;
+  /** DIGEST_BYTES a file. */
+  readonly digests: Uint8Array;
+  /** Indexes of those that are still to be read. */
+  readonly unread: readonly number[];
+  /** Of the others. */
+  readonly bytesRead: number;
 }
 
 export type SeenFolder =
@@ -114,20 +119,22 @@ class Look {
     for (const name of mistrusted ?? []) places.delete(name);
     const folders: string[] = [];
     const leftOut: LeftOut[] = [];
-    const files: SeenFile[] = [];
+    const files = new FileColumns(listed.length);
     const kept: number[] = [];
     let keptBytes = 0;
     for (const one of listed) {
       switch (one.kind) {
         case 'file': {
-          const file = this.#seeFile(folder, one.name, places.get(one.name));
+          const place = places.get(one.name);
+          const size = place === undefined ? undefined : this.#sizeOfKept(folder + one.name, place);
+          if (size !== undefined && place !== undefined) {
+            kept.push(place);
+            keptBytes += size;
+            break;
+          }
+          const file = this.#seeFile({ folder, name: one.name }, files);
           if (file === 'changed') return { kind: 'changed', path: folder + one.name };
-          if (file === undefined) break;
-          if ('place' in file) {
-            kept.push(file.place);
-            keptBytes += file.size;
-          } else if ('class' in file) files.push(file);
-          else leftOut.push(file);
+          if (file !== undefined) leftOut.push(file);
           break;
         }
         case 'folder':
@@ -143,10 +150,8 @@ class Look {
       // So that one who is told to stop can.
       if (++this.#looks % PAUSE_EVERY === 0) yield;
     }
-    // What arrives in order is sorted the sooner in the end.
-    folders.sort();
     const isAll = kept.length === (rows?.count ?? 0);
-    return { kind: 'seen', folders, leftOut, kept: isAll ? 'all' : kept, keptBytes, files: columnsOf(files) };
+    return { kind: 'seen', folders, leftOut, kept: isAll ? 'all' : kept, keptBytes, files: files.finish() };
   }
 
   #placesOf(rows: RowsOfFolder | undefined): Map<string, number> {
@@ -174,32 +179,29 @@ class Look {
     }
   }
 
-  #seeFile(
-    folder: string,
-    name: string,
-    place: number | undefined,
-  ): SeenFile | LeftOut | { readonly place: number; readonly size: number } | 'changed' | undefined {
+  /** `undefined` for one that is no file any more, or looks otherwise. */
+  #sizeOfKept(path: string, place: number): number | undefined {
+    const stats = this.#stat(path);
+    const isKept =
+      stats !== undefined && this.#remembered !== undefined && isStamp(this.#remembered.stamps, place, stats);
+    return isKept ? Number(stats.size) : undefined;
+  }
+
+  /** Adds one that counts to the columns. */
+  #seeFile({ folder, name }: { folder: string; name: string }, files: FileColumns): LeftOut | 'changed' | undefined {
     const path = folder + name;
-    if (place !== undefined && this.#remembered !== undefined) {
-      const stats = this.#stat(path);
-      if (stats === undefined) return 'changed';
-      if (isStamp(this.#remembered.stamps, place, stats)) return { place, size: Number(stats.size) };
-    }
     const artifactClass = this.#classify(path);
     if (artifactClass === IGNORE_CLASS) return undefined;
     if (artifactClass === UNRECOGNISED) return { kind: 'unrecognised', path };
-    return this.#read(path, { name, class: artifactClass });
-  }
-
-  #read(path: string, file: Pick<SeenFile, 'name' | 'class'>): SeenFile | 'changed' {
     const quick = this.#isTooMuch ? undefined : hashQuickly(`${this.#root}/${path}`);
     const stats = quick?.stats ?? this.#stat(path);
     if (stats === undefined) return 'changed';
+    files.add(name, artifactClass, quick ?? { stats });
     if (quick?.sha256 !== undefined) {
       this.#filesRead++;
       this.#bytesRead += Number(stats.size);
     }
-    return { ...file, stats, sha256: quick?.sha256 };
+    return undefined;
   }
 
   #seeOther(path: string, type: Extract<Listed, { readonly kind: 'other' }>['type']): LeftOut[] {
@@ -214,27 +216,57 @@ class Look {
   }
 }
 
-interface SeenFile {
-  readonly name: string;
-  readonly class: ArtifactClass;
-  readonly stats: FileStats;
-  readonly sha256: Sha256 | undefined;
-}
+/** Filled in the order of names. */
+class FileColumns {
+  readonly #names: string[] = [];
+  readonly #classes: ArtifactClass[] = [];
+  readonly #classNumbers: number[] = [];
+  readonly #unread: number[] = [];
+  readonly #most: number;
+  #stamps = new BigInt64Array(0);
+  #digests = Buffer.alloc(0);
+  #bytesRead = 0;
 
-function columnsOf(files: SeenFile[]): SeenFiles | undefined {
-  if (files.length === 0) return undefined;
-  files.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const classes = [...new Set(files.map((file) => file.class))];
-  const stamps = new BigInt64Array(files.length * STAMP_FIELDS);
-  for (const [index, { stats }] of files.entries()) writeStamp(stamps, index, stats);
-  return {
-    count: files.length,
-    names: files.map(({ name }) => `${name}\n`).join(''),
-    classes,
-    classNumbers: Uint8Array.from(files, (file) => classes.indexOf(file.class)),
-    stamps,
-    digests: files.map(({ sha256 = '' }) => `${sha256}\n`).join(''),
-  };
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(
+    name: string,
+    artifactClass: ArtifactClass,
+    { sha256, stats }: NonNullable<ReturnType<typeof hashQuickly>>,
+  ): void {
+    const index = this.#names.length;
+    if (index === 0) {
+      this.#stamps = new BigInt64Array(this.#most * STAMP_FIELDS);
+      this.#digests = Buffer.alloc(this.#most * DIGEST_BYTES);
+    }
+    this.#names.push(name);
+    const number = this.#classes.indexOf(artifactClass);
+    this.#classNumbers.push(number === -1 ? this.#classes.push(artifactClass) - 1 : number);
+    writeStamp(this.#stamps, index, stats);
+    if (sha256 === undefined) {
+      this.#unread.push(index);
+      return;
+    }
+    this.#digests.write(sha256, index * DIGEST_BYTES, 'hex');
+    this.#bytesRead += Number(stats.size);
+  }
+
+  finish(): SeenFiles | undefined {
+    const count = this.#names.length;
+    if (count === 0) return undefined;
+    return {
+      names: `${this.#names.join('\n')}\n`,
+      classes: this.#classes,
+      classNumbers: Uint8Array.from(this.#classNumbers),
+      // Copies: of what is sent, all of its memory is.
+      stamps: this.#stamps.slice(0, count * STAMP_FIELDS),
+      digests: new Uint8Array(this.#digests.subarray(0, count * DIGEST_BYTES)),
+      unread: this.#unread,
+      bytesRead: this.#bytesRead,
+    };
+  }
 }
 
 /** Made once for a scan, not for every part of it; a profile comes as a copy each time. */

@@ -4,7 +4,6 @@ import './lean-heap.ts';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { openStore } from '#adapters/open-store.ts';
 import { loadProfile } from '#adapters/profile-file.ts';
@@ -18,6 +17,7 @@ import { followBandwidth, parseRate, readBandwidth, writeBandwidth } from './ban
 import { examine } from './doctor.ts';
 import { enrolAgent, openAgentSigner } from './enrol.ts';
 import { hookEnvironment } from './hook-settings.ts';
+import { PACE } from './pace.ts';
 import { assertReadable } from './recover.ts';
 import { recoverRoot } from './recover-root.ts';
 import { scan } from './scan.ts';
@@ -27,8 +27,7 @@ import { StatIndex } from './stat-index.ts';
 import { AGENT_VERSION } from './version.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-// A bundle is this file for its threads, too.
-if (isMainThread) void main(process.argv);
+void main(process.argv);
 
 /** Never rejects: what goes wrong becomes a line and an exit status. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -76,7 +75,14 @@ function describeRun(program: Command): void {
     .description('Obeys orders until it is stopped. Writes one JSON line per event to stderr.')
     .addOption(stateOption())
     .addOption(
-      new Option('--poll <seconds>', 'seconds between two looks for an order').default(5).argParser(positiveNumber),
+      new Option('--poll <seconds>', 'seconds between two looks for an order')
+        .default(PACE.pollSeconds)
+        .argParser(positiveNumber),
+    )
+    .addOption(
+      new Option('--status <seconds>', 'seconds between two signs of life while idle; in S3 each is paid for')
+        .default(PACE.statusSeconds)
+        .argParser(positiveNumber),
     )
     .option('--full', 'read every file at every scan, also where nothing shows that it has changed')
     .option('--bandwidth <rate>', 'as lockstep-agent bandwidth <rate>, which changes it while the agent runs')
@@ -85,16 +91,17 @@ function describeRun(program: Command): void {
       examples(
         'lockstep-agent run',
         'lockstep-agent run --state /var/lib/lockstep-agent --poll 2',
+        'lockstep-agent run --poll 30 --status 120',
         'lockstep-agent run --bandwidth 2MB/s',
       ),
     )
-    .action(async ({ bandwidth, full, poll, state }: RunOptions) => {
+    .action(async ({ bandwidth, full, poll, state, status }: RunOptions) => {
       if (bandwidth !== undefined) {
         parseRate(bandwidth, '--bandwidth');
         await assertEnrolled(resolve(state));
         await writeBandwidth(resolve(state), bandwidth);
       }
-      await run(resolve(state), poll * 1000, full === true);
+      await run(resolve(state), { pollMilliseconds: poll * 1000, statusMilliseconds: status * 1000 }, full === true);
     });
 }
 
@@ -102,6 +109,7 @@ interface RunOptions {
   readonly bandwidth?: string;
   readonly full?: boolean;
   readonly poll: number;
+  readonly status: number;
   readonly state: string;
 }
 
@@ -181,7 +189,10 @@ function describeEnroll(program: Command): void {
     .requiredOption('--root <folder>', 'the folder that is kept in lockstep')
     .option('--profile <name>', 'a name in profiles/, or the path of a profile file', 'generic')
     .addOption(stateOption())
-    .option('--control-key <fingerprint>', 'refuse any other control key; lockstep up shows its fingerprint')
+    .option(
+      '--control-key <fingerprint>',
+      'refuse any other control key; lockstep up and lockstep push show its fingerprint',
+    )
     .addHelpText(
       'after',
       examples(
@@ -267,7 +278,12 @@ async function enroll(options: EnrollOptions): Promise<void> {
   process.stdout.write(`Start it with: lockstep-agent run --state ${stateFolder}\n`);
 }
 
-async function run(stateFolder: string, pollMilliseconds: number, isFull: boolean): Promise<void> {
+interface Pace {
+  readonly pollMilliseconds: number;
+  readonly statusMilliseconds: number;
+}
+
+async function run(stateFolder: string, pace: Pace, isFull: boolean): Promise<void> {
   const file = await assertEnrolled(stateFolder);
   // Before all else, and the store above all: that may be out of reach for long.
   assertReadable(await recoverRoot({ root: file.root, stateFolder, ...surroundings() }));
@@ -285,10 +301,7 @@ async function run(stateFolder: string, pollMilliseconds: number, isFull: boolea
     ...surroundings(),
   };
   try {
-    await runAgent(
-      { ...file, ...parts, stateFolder, now: () => new Date(), pollMilliseconds, workers },
-      stopping.signal,
-    );
+    await runAgent({ ...file, ...parts, stateFolder, now: () => new Date(), ...pace, workers }, stopping.signal);
   } finally {
     await workers.close();
   }

@@ -1,3 +1,4 @@
+import { bytesInAnswer, wrapStore } from '#adapters/wrap-store.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 
 /** What goes over one store in one direction. Seconds are those in which at least one call is under way. */
@@ -42,40 +43,8 @@ export function fetched({ down }: TransferMeters): { readonly bytesFetched: numb
 }
 
 export function meteredStore(store: ObjectStore, { down, up }: TransferMeters): ObjectStore {
-  return {
-    url: store.url,
-    get: (key, options) =>
-      down.measure(
-        (found) => found?.body.length ?? 0,
-        () => store.get(key, options),
-      ),
-    getIfChanged: (key, etag, options) =>
-      down.measure(
-        (found) => (typeof found === 'object' ? found.body.length : 0),
-        () => store.getIfChanged(key, etag, options),
-      ),
-    getRange: (key, range, options) =>
-      down.measure(
-        (found) => found?.length ?? 0,
-        () => store.getRange(key, range, options),
-      ),
-    head: (key, options) => store.head(key, options),
-    put: (key, body, options) =>
-      up.measure(
-        () => body.length,
-        () => store.put(key, body, options),
-      ),
-    create: (key, body, options) =>
-      up.measure(
-        () => body.length,
-        () => store.create(key, body, options),
-      ),
-    replace: (key, body, etag, options) =>
-      up.measure(
-        () => body.length,
-        () => store.replace(key, body, etag, options),
-      ),
-    list: (prefix, options) => store.list(prefix, options),
-    delete: (key, options) => store.delete(key, options),
-  };
+  return wrapStore(store, ({ body, method }, run) => {
+    if (body !== undefined) return up.measure(() => body.byteLength, run);
+    return method.startsWith('get') ? down.measure(bytesInAnswer, run) : run();
+  });
 }

@@ -39,6 +39,7 @@ export class PackWriter {
   readonly #events: PackEvents;
   readonly #spare: Buffer[] = [];
   #open: OpenPack | undefined;
+  #packBytes = FIRST_PACK_BYTES;
   #failure: { readonly error: unknown } | undefined;
   #bytesUploaded = 0;
 
@@ -57,7 +58,8 @@ export class PackWriter {
     let offset = 0;
     for (const chunk of chunks) {
       // Another caller may have opened and filled one during the wait.
-      while (this.#open !== undefined && this.#open.used + chunk.length > PACK_BYTES) await this.#close(this.#open);
+      while (this.#open !== undefined && this.#open.used + chunk.length > this.#packBytes)
+        await this.#close(this.#open);
       this.#open ??= { bytes: this.#takeBuffer(chunk.length), chunks: [], used: 0 };
       this.#open.bytes.set(bytes.subarray(offset, offset + chunk.length), this.#open.used);
       this.#open.chunks.push(chunk);
@@ -66,9 +68,14 @@ export class PackWriter {
     }
   }
 
+  /** Resolves when every chunk has its place, in packs that may still be on their way. */
+  async seal(): Promise<void> {
+    if (this.#open !== undefined) await this.#close(this.#open);
+  }
+
   /** Resolves when every pack is in the store. */
   async finish(): Promise<void> {
-    if (this.#open !== undefined) await this.#close(this.#open);
+    await this.seal();
     await Promise.all(this.#uploads);
     for (const buffer of this.#spare) freeBytes(buffer);
     this.#assertWell();
@@ -81,6 +88,7 @@ export class PackWriter {
 
   async #close({ bytes, chunks, used }: OpenPack): Promise<void> {
     this.#open = undefined;
+    this.#packBytes = Math.min(2 * this.#packBytes, PACK_BYTES);
     const pack = bytes.subarray(0, used);
     const digest = sha256(pack);
     const placed = placeIn(digest, chunks);
@@ -126,4 +134,6 @@ interface OpenPack {
 }
 
 const PACK_BYTES = 8 * 1024 * 1024;
+/** The next one takes twice as much, until they are full: the line has something to carry while the rest is cut. */
+const FIRST_PACK_BYTES = 2 * 1024 * 1024;
 const UPLOADS = 2;

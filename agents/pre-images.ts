@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { removeUnfinished, syncFolder, writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode, retryWhileInUse } from '#adapters/file-errors.ts';
 import type { Sha256 } from '#core/digest.ts';

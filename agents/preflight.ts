@@ -11,7 +11,7 @@ import { needAcknowledgement } from '#core/removals.ts';
 import { foldersAbove, removes, replaces } from './activate.ts';
 import { allocatedBytes } from './carry-over.ts';
 import type { AgentContext } from './context.ts';
-import { findEntry, isThere } from './find-entry.ts';
+import { findEntry, findThere, isThere } from './find-entry.ts';
 import type { FormerFolder } from './journal.ts';
 import { preImageBytes } from './pre-images.ts';
 import { type FileStamp, sameStamp } from './read-file.ts';
@@ -233,12 +233,13 @@ export function assertUntouched(root: string, operations: readonly Operation[], 
 /** That what is still to be staged fits, with a little to spare; what an earlier attempt has written of it is there. */
 export async function assertSpace(
   root: string,
-  toWrite: Iterable<{ readonly path: string; readonly size: number }>,
+  toWrite: readonly { readonly path: string; readonly size: number }[],
 ): Promise<void> {
   const { bavail, bsize } = await statfs(root);
+  const there = findThere(toWrite.map(({ path }) => path));
   let needed = SPARE_BYTES;
   for (const { path, size } of toWrite)
-    needed += Math.max(0, Math.ceil(size / bsize) * bsize - (size === 0 ? 0 : allocatedBytes(path)));
+    needed += Math.max(0, Math.ceil(size / bsize) * bsize - (size > 0 && there.has(path) ? allocatedBytes(path) : 0));
   const free = bavail * bsize;
   if (needed <= free) return;
   const kept = preImageBytes(root);

@@ -65,11 +65,15 @@ async function scanOnce(request: ScanRequest): Promise<Manifest> {
   return manifest;
 }
 
-/** Hands what is too large or too much for the walk to the threads, in batches, while the walk goes on. */
+/**
+ * Hands what is too large or too much for the walk to the threads, in batches, while the walk goes on. As many batches
+ * as there are threads at a time, the largest first: else one thread would be left with a large one in the end.
+ */
 class Hashing {
   readonly #request: ScanRequest;
   readonly #harvest: Harvest;
-  readonly #running: Promise<void>[] = [];
+  readonly #waiting: Batch[] = [];
+  readonly #running = new Set<Promise<void>>();
   #batch: UnreadFile[] = [];
   #batchBytes = 0;
   readonly #total = { files: 0, bytes: 0 };
@@ -93,7 +97,7 @@ class Hashing {
 
   async finish(): Promise<void> {
     this.#send();
-    await Promise.all(this.#running);
+    while (this.#running.size > 0) await Promise.race(this.#running);
   }
 
   assertWell(): void {
@@ -112,15 +116,29 @@ class Hashing {
   }
 
   #send(): void {
-    const batch = this.#batch;
+    const [files, bytes] = [this.#batch, this.#batchBytes];
     this.#batch = [];
     this.#batchBytes = 0;
-    if (batch.length === 0) return;
-    this.#running.push(
-      this.#hash(batch).catch((error: unknown) => {
-        this.#failure ??= { error };
-      }),
-    );
+    if (files.length === 0) return;
+    const place = this.#waiting.findIndex((other) => other.bytes > bytes);
+    this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, { files, bytes });
+    this.#start();
+  }
+
+  #start(): void {
+    while (this.#running.size < this.#request.workers.size) {
+      const batch = this.#waiting.pop();
+      if (batch === undefined) return;
+      const running = this.#hash(batch.files)
+        .catch((error: unknown) => {
+          this.#failure ??= { error };
+        })
+        .then(() => {
+          this.#running.delete(running);
+          this.#start();
+        });
+      this.#running.add(running);
+    }
   }
 
   async #hash(batch: readonly UnreadFile[]): Promise<void> {
@@ -157,6 +175,11 @@ class Hashing {
     this.#done.bytes += bytes;
     this.#request.onProgress?.({ ...this.#done }, { ...this.#total });
   }
+}
+
+interface Batch {
+  readonly files: readonly UnreadFile[];
+  readonly bytes: number;
 }
 
 function refusal(root: string, error: unknown): unknown {

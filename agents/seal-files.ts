@@ -15,22 +15,28 @@ import type { Sha256 } from '#core/digest.ts';
 import { isReadOnly } from './find-entry.ts';
 import { readFully } from './read-file.ts';
 
-export interface FileToSeal {
+/** What a staged file is to be, beside its content. */
+export interface Dress {
+  readonly mode: number;
+  readonly mtime: number;
+  /** Kept where the agent may. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Put to disk together with others, by whoever asks for that. */
+  readonly isSyncedLater?: boolean;
+}
+
+export interface FileToSeal extends Dress {
   /** Absolute, in the staging folder. */
   readonly path: string;
   /** Absolute: copy this file first. */
   readonly copyOf?: string;
   readonly sha256: Sha256;
   readonly size: number;
-  readonly mode: number;
-  readonly mtime: number;
-  /** Kept where the agent may. */
-  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 /**
  * Runs in a thread. Verifies staged files from the disk, dresses them with mode, time and owner, and makes them
- * durable. One answer per file: whether it is what it should be. A missing file is not.
+ * durable where that is asked. One answer per file: whether it is what it should be. A missing file is not.
  */
 // biome-ignore lint/correctness/useYield: every task is a generator; this one has nothing to say in between.
 export function* sealFiles({ files }: { readonly files: readonly FileToSeal[] }): Generator<never, boolean[], unknown> {
@@ -43,7 +49,6 @@ function sealFile(file: FileToSeal): boolean {
   try {
     if (!isContent(descriptor, file)) return false;
     dress(descriptor, file);
-    fsyncSync(descriptor);
     return true;
   } finally {
     closeSync(descriptor);
@@ -78,7 +83,7 @@ function isContent(descriptor: number, { sha256, size }: FileToSeal): boolean {
   return hasher.digest('hex') === sha256;
 }
 
-function dress(descriptor: number, { mode, mtime, owner }: FileToSeal): void {
+export function dress(descriptor: number, { isSyncedLater, mode, mtime, owner }: Dress): void {
   if (process.platform !== 'win32') {
     if (owner !== undefined) keepOwner(descriptor, owner);
     // After the owner, for a change of owner takes set-user-id away.
@@ -88,6 +93,7 @@ function dress(descriptor: number, { mode, mtime, owner }: FileToSeal): void {
   }
   const seconds = toSeconds(mtime);
   futimesSync(descriptor, seconds, seconds);
+  if (isSyncedLater !== true) fsyncSync(descriptor);
 }
 
 function keepOwner(descriptor: number, { uid, gid }: { readonly uid: number; readonly gid: number }): void {

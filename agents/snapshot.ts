@@ -1,4 +1,4 @@
-import { basesOf, type Chunk, type ListedRecipe, type Recipe } from '#core/chunk-index.ts';
+import { basesOf, type Chunk, type EncodedIndex, type ListedRecipe, type Recipe } from '#core/chunk-index.ts';
 import { ChunkTable, ListedChunks } from '#core/chunk-table.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
@@ -9,9 +9,10 @@ import type { ObjectStore } from '#core/ports/object-store.ts';
 import { encodeSnapshot, type Snapshot } from '#core/snapshot.ts';
 import { arrangeIndexes } from './arrange-indexes.ts';
 import { BaseSupply } from './base-supply.ts';
-import type { OfferedChunk, Wish } from './cut-files.ts';
+import type { OfferedChunk } from './chunk-block.ts';
+import type { Wish } from './cut-files.ts';
 import { Predecessor } from './find-bases.ts';
-import { eachInParallel } from './in-parallel.ts';
+import { eachInParallel, together } from './in-parallel.ts';
 import { PackCache } from './pack-cache.ts';
 import { createOnce, PackWriter } from './pack-writer.ts';
 import { type RememberedIndex, SnapshotMemory } from './snapshot-memory.ts';
@@ -60,15 +61,23 @@ export async function takeSnapshot(
   for (const recipe of fresh) recipes.set(recipe.sha256, recipe);
 
   const arranged = arrangeIndexes(recipes, fresh, known.indexes);
-  let indexBytes = 0;
-  for (const { bytes, digest } of arranged.fresh)
-    indexBytes += await createOnce(store, keys.index(digest), bytes, signal);
+  // In any order: only the snapshot leads to either.
+  const [packBytes, indexBytes] = await together(upload.finish(), storeIndexes(arranged.fresh, request));
   const snapshot = encodeSnapshot({ manifest: manifest.summary.manifest, indexes: [...arranged.digests] });
-  indexBytes += await createOnce(store, keys.snapshot(snapshot.digest), snapshot.bytes, signal);
+  const snapshotBytes = await createOnce(store, keys.snapshot(snapshot.digest), snapshot.bytes, signal);
   // Whether what this counts on was there all the time is certain only now; a snapshot that is not remembered harms nobody.
   await request.assertAwaited();
   await memory.remember({ snapshot, manifest, indexes: arranged.digests, fresh: arranged.fresh });
-  return { digest: snapshot.digest, bytesUploaded: upload.bytesUploaded + indexBytes };
+  return { digest: snapshot.digest, bytesUploaded: packBytes + indexBytes + snapshotBytes };
+}
+
+async function storeIndexes(
+  indexes: readonly EncodedIndex[],
+  { signal, store }: Pick<SnapshotRequest, 'signal' | 'store'>,
+): Promise<number> {
+  let written = 0;
+  for (const { bytes, digest } of indexes) written += await createOnce(store, keys.index(digest), bytes, signal);
+  return written;
 }
 
 interface Content {
@@ -190,19 +199,22 @@ class Upload {
     this.#packs = new PackWriter(request.store, events, request.signal);
   }
 
-  get bytesUploaded(): number {
-    return this.#packs.bytesUploaded;
-  }
-
+  /** Resolves when all is cut and has its place, in packs that may still be on their way. */
   async run(contents: readonly Content[]): Promise<Recipe[]> {
     this.#request.onPlan?.({ files: contents.length, bytes: contents.reduce((sum, { size }) => sum + size, 0) });
     const cut: Recipe[] = [];
     await eachInParallel(batches(contents), STREAMS, async (batch) => {
       for (const recipe of await this.#cut(batch)) cut.push(recipe);
     });
+    await this.#packs.seal();
+    return cut;
+  }
+
+  /** Resolves when every pack is in the store, and says how many bytes that took. */
+  async finish(): Promise<number> {
     await this.#packs.finish();
     await this.#cache.trim(this.#supply.used, this.#request.now());
-    return cut;
+    return this.#packs.bytesUploaded;
   }
 
   async #cut(contents: readonly Content[]): Promise<Recipe[]> {

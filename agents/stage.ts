@@ -8,14 +8,15 @@ import { isArtifact, type Manifest } from '#core/manifest.ts';
 import { bringsContent, type ContentOperation, type Operation } from '#core/plan.ts';
 import type { Snapshot } from '#core/snapshot.ts';
 import { takeStaged } from './carry-over.ts';
-import { fetchContents, scratchBytes } from './fetch.ts';
-import { findEntry } from './find-entry.ts';
-import { findOwnChunks } from './find-own-chunks.ts';
+import { fetchContents } from './fetch.ts';
+import { findEntry, findThere } from './find-entry.ts';
+import { findOwnChunks, findSeeds } from './find-own-chunks.ts';
 import { eachInParallel } from './in-parallel.ts';
 import type { Work } from './obey.ts';
 import { listPreImages, type PreImages, preImageOf } from './pre-images.ts';
 import { assertSpace, type Site } from './preflight.ts';
-import type { FileToSeal } from './seal-files.ts';
+import type { Dress, FileToSeal } from './seal-files.ts';
+import { isWorthOneSync, syncFileSystem } from './sync-file-system.ts';
 import { rangeBytes } from './throttled-store.ts';
 import type { WorkFolder } from './work-folder.ts';
 
@@ -43,23 +44,38 @@ export interface StoredContents {
  */
 export async function stage(staging: Staging): Promise<void> {
   const { context, operations, work } = staging;
+  const isSyncedLater = await isWorthOneSync(context.root, operations.filter(bringsContent).length);
   const wanted = [...operations.entries()].flatMap(([number, operation]) =>
-    bringsContent(operation) ? [toSeal(staging, number, operation)] : [],
+    bringsContent(operation) ? [{ ...toSeal(staging, number, operation), isSyncedLater }] : [],
   );
   staging.progress.enter('staging', { files: wanted.length, bytes: wanted.reduce((sum, { size }) => sum + size, 0) });
   await takeStaged(context.root, work, wanted);
-  let missing = await sealAll(staging, wanted);
+  const there = findThere(wanted.map(({ path }) => path));
+  const mayBeThere = wanted.filter(({ path, size }) => size === 0 || there.has(path));
+  let missing = await sealAll(staging, mayBeThere, wanted);
   await assertSpace(context.root, missing);
   missing = await sealAll(staging, missing.flatMap(copiesOfOwn(staging)), missing);
   if (staging.contents === undefined) await stageKept(staging, missing);
   else await stageFetched(staging, staging.contents, missing);
+  if (isSyncedLater) await syncAll(staging, wanted);
   await syncFolder(`${work.path}/new`);
+}
+
+async function syncAll(staging: Staging, wanted: readonly FileToSeal[]): Promise<void> {
+  if (await syncFileSystem(staging.context.root)) return;
+  await sealOrRefuse(
+    staging,
+    wanted.map((file) => ({ ...file, isSyncedLater: false })),
+  );
 }
 
 async function stageFetched(staging: Staging, contents: StoredContents, missing: readonly FileToSeal[]): Promise<void> {
   const [firsts, duplicates] = splitByContent(missing);
-  await fetchMissing(staging, contents, { firsts, duplicates });
-  await sealOrRefuse(staging, firsts);
+  const dressed = await fetchMissing(staging, contents, { firsts, duplicates });
+  await sealOrRefuse(
+    staging,
+    firsts.filter(({ path }) => !dressed.has(path)),
+  );
   await sealOrRefuse(staging, duplicates);
 }
 
@@ -124,30 +140,42 @@ function splitByContent(files: readonly FileToSeal[]): readonly [readonly FileTo
   return [[...firsts.values()], duplicates];
 }
 
+/** Answers with the paths of files that need no sealing. */
 async function fetchMissing(
   staging: Staging,
   contents: StoredContents,
   { duplicates, firsts: files }: { readonly firsts: readonly FileToSeal[]; readonly duplicates: readonly FileToSeal[] },
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const { context, progress, signal, work } = staging;
-  if (files.length === 0) return;
+  if (files.length === 0) return new Set();
   const recipes = await findRecipes(contents, files);
-  const own = await findOwnChunks(staging, [...recipes.values()]);
-  const bases = { path: work.bases, size: scratchBytes(recipes.values(), own) };
-  await assertSpace(context.root, [...files, ...duplicates, bases]);
+  const wanted = [...recipes.values()];
+  await assertSpace(context.root, [...files, ...duplicates]);
   progress.enter('fetching', { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) });
-  await fetchContents({
+  const dressed = await fetchContents({
     ...context,
     signal,
-    files: files.map(({ path, sha256, size }) => ({ path, recipe: recipeOf(recipes, sha256, size) })),
+    files: files.map((file) => ({
+      path: file.path,
+      recipe: recipeOf(recipes, file.sha256, file.size),
+      // Others may be made from what is in it.
+      ...((file.mode & OWNER_READS) !== 0 && { dress: dressOf(file) }),
+    })),
     snapshotKey: contents.snapshotKey,
     scratch: work.bases,
-    own,
+    own: findOwnChunks(staging, wanted),
+    seeds: findSeeds(staging, wanted),
+    assertSpaceFor: (size) => assertSpace(context.root, [...files, ...duplicates, { path: work.bases, size }]),
     rangeBytes: () => rangeBytes(context.bytesPerSecond?.()),
     onProgress: ({ written }) => progress.add({ bytes: written }),
   });
   await rm(work.bases, { force: true });
-  progress.enter('staging', { files: files.length, bytes: 0 });
+  progress.enter('staging', { files: files.length - dressed.size, bytes: 0 });
+  return dressed;
+}
+
+function dressOf({ isSyncedLater = false, mode, mtime, owner }: FileToSeal): Dress {
+  return { isSyncedLater, mode, mtime, ...(owner !== undefined && { owner }) };
 }
 
 /** Reads no more indexes than it needs: what is new is in the first. */
@@ -219,6 +247,7 @@ function* batches(files: readonly FileToSeal[]): Generator<FileToSeal[]> {
 }
 
 const DEFAULT_MODE = 0o644;
+const OWNER_READS = 0o400;
 const PARALLEL = 8;
 const BATCH_FILES = 64;
 const BATCH_BYTES = 16 * 1024 * 1024;

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Sha256, sha256Schema } from '#core/digest.ts';
 import { parseJson, parseValue } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { freeBytes } from '#core/free-bytes.ts';
 import { type ManifestSummary, manifestSummarySchema } from '#core/manifest.ts';
 import { type ArtifactClass, artifactClassSchema } from '#core/profile.ts';
-import { STAMP_FIELDS } from './file-stats.ts';
-import type { RememberedRows, RowsOfFolder } from './look-at-folders.ts';
+import { DIGEST_BYTES, STAMP_FIELDS } from './file-stats.ts';
+import type { RememberedRows, RowsOfFolder, SeenFiles } from './look-at-folders.ts';
 import { AGENT_VERSION } from './version.ts';
 
 /** What is remembered of the files below one root: rows, folder by folder. */
@@ -175,18 +175,7 @@ export function namesOf({ rows: { names } }: StatColumns, { names: [from, to] }:
   return list;
 }
 
-/** The same index means the same file in all columns. */
-export interface FileColumns {
-  /** Each ended by a line feed. */
-  readonly names: string;
-  /** The classes that there are, and the number of each file's own among them. */
-  readonly classes: readonly ArtifactClass[];
-  readonly classNumbers: Uint8Array;
-  /** STAMP_FIELDS a file. */
-  readonly stamps: BigInt64Array;
-  /** DIGEST_BYTES a file. */
-  readonly digests: Buffer;
-}
+type FileColumns = Omit<SeenFiles, 'unread' | 'bytesRead'>;
 
 /** Gathers rows for the next StatColumns. */
 export class ColumnsBuilder {
@@ -195,7 +184,6 @@ export class ColumnsBuilder {
   readonly #stamps: BigInt64Array[] = [];
   readonly #digests: Uint8Array[] = [];
   readonly #classes: ArtifactClass[] = [];
-  readonly #taken: Uint8Array[] = [];
   #nameBytes = 0;
   #path = '';
   #first = 0;
@@ -225,14 +213,12 @@ export class ColumnsBuilder {
     for (const place of places) this.#classes.push(known.classes[place] ?? '');
   }
 
-  /** Their memory is the builder's from now on. */
   addFiles({ classes, classNumbers, digests, names, stamps }: FileColumns, indexes: readonly number[]): void {
     const isAll = indexes.length === classNumbers.length;
     const list = isAll ? [] : names.split('\n');
     this.#addNames(Buffer.from(isAll ? names : indexes.map((index) => `${list[index]}\n`).join('')));
     this.#stamps.push(isAll ? stamps : pick(stamps, indexes));
     this.#digests.push(isAll ? digests : pickDigests(digests, indexes));
-    this.#taken.push(bytesOf(stamps), digests);
     for (const index of indexes) this.#classes.push(classes[classNumbers[index] ?? 0] ?? '');
   }
 
@@ -245,7 +231,6 @@ export class ColumnsBuilder {
       at += part.length;
     }
     const digests = Buffer.concat(this.#digests);
-    for (const bytes of this.#taken) freeBytes(bytes);
     return {
       ...about,
       folders: this.#folders,
@@ -334,7 +319,6 @@ function* fieldsOf(stamps: BigInt64Array): Generator<Uint8Array> {
 
 type Counts = Pick<z.infer<typeof headerSchema>, 'files' | 'folders' | 'pathBytes'>;
 
-export const DIGEST_BYTES = 32;
 /** Two numbers. */
 const FOLDER_BYTES = 8;
 const LINE_FEED = 0x0a;

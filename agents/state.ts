@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { removeUnfinished, writeFileDurably } from '#adapters/durable-file.ts';
 import { sha256Schema } from '#core/digest.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';

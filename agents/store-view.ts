@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeFileDurably } from '#adapters/durable-file.ts';
 import { hasCode } from '#adapters/file-errors.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';
@@ -94,8 +94,7 @@ export class StoreView {
       return;
     }
     const remembered = state.newest?.sequence === newest ? state.newest : undefined;
-    const issued = issuedAt ?? remembered?.issuedAt;
-    this.#orders = { newest, since: lookedAt, lookedAt, ...(issued !== undefined && { issuedAt: issued }) };
+    this.#orders = { newest, since: issuedAt ?? remembered?.issuedAt ?? lookedAt, lookedAt };
   }
 
   /** Whether this agent could ever have been told this: it need not be new. */

@@ -5,6 +5,7 @@ import { RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
 import { type Signed, sign } from '#core/signed.ts';
 import { assertAwaited } from './assert-awaited.ts';
 import { findFacts } from './facts.ts';
+import { together } from './in-parallel.ts';
 import type { Work } from './obey.ts';
 import { listPreImages } from './pre-images.ts';
 import { scan } from './scan.ts';
@@ -16,8 +17,7 @@ import { TreeChanged } from './walk.ts';
 export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<Receipt>> {
   const { context, order, startedAt } = work;
   const stock = await takeStock(order.full === true ? trustingNothing(work) : work);
-  const { manifest, snapshot } = stock;
-  const manifestBytes = await storeManifest(work, manifest);
+  const { manifest, manifestBytes, snapshot } = stock;
   await context.state.rememberManifest(manifest.summary.manifest);
   return sign(
     {
@@ -32,13 +32,22 @@ export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<
       summary: manifest.summary,
       ...(snapshot === undefined ? {} : { snapshot: snapshot.digest }),
       ...(order.full && { full: order.full }),
-      bytesUploaded: manifestBytes + (snapshot?.bytesUploaded ?? 0),
-      secondsUploading: work.meters.up.seconds,
+      ...uploaded(manifestBytes + (snapshot?.bytesUploaded ?? 0), work.meters.up.seconds),
       facts: await findFacts(context),
-      preImages: listPreImages(context.root).map(({ sync }) => sync),
+      ...keptPreImages(context.root),
     },
     context.signer,
   );
+}
+
+function uploaded(bytesUploaded: number, secondsUploading: number) {
+  return bytesUploaded === 0 ? { bytesUploaded } : { bytesUploaded, secondsUploading };
+}
+
+/** Nothing is said of what there is none of: a sync of equal servers is to cost next to nothing. */
+function keptPreImages(root: string) {
+  const preImages = listPreImages(root).map(({ sync }) => sync);
+  return preImages.length === 0 ? {} : { preImages };
 }
 
 /** Every file is read, and remembered as ever. */
@@ -48,6 +57,8 @@ function trustingNothing(work: Work<InventoryOrder>): Work<InventoryOrder> {
 
 interface TakenStock {
   readonly manifest: Manifest;
+  /** Uploaded for it. */
+  readonly manifestBytes: number;
   readonly snapshot: Awaited<ReturnType<typeof takeSnapshot>> | undefined;
 }
 
@@ -55,9 +66,12 @@ interface TakenStock {
 async function takeStock(work: Work<InventoryOrder>): Promise<TakenStock> {
   for (let attempt = 1; ; attempt++) {
     const manifest = await scanWithProgress(work);
-    if (!work.order.snapshot) return { manifest, snapshot: undefined };
+    if (!work.order.snapshot)
+      return { manifest, manifestBytes: await storeManifest(work, manifest), snapshot: undefined };
     try {
-      return { manifest, snapshot: await upload(work, manifest) };
+      // The receipt alone leads to either.
+      const [snapshot, manifestBytes] = await together(upload(work, manifest), storeManifest(work, manifest));
+      return { manifest, manifestBytes, snapshot };
     } catch (error) {
       if (!(error instanceof TreeChanged)) throw error;
       if (attempt < ATTEMPTS) continue;

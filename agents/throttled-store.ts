@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
+import { bytesInAnswer, wrapStore } from '#adapters/wrap-store.ts';
 import { LONGEST_RANGE } from '#core/plan-ranges.ts';
-import type { CallOptions, ObjectStore } from '#core/ports/object-store.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
 
 /** A store that keeps to a rate, up and down together. What is in memory already counts once it has passed. */
 export function throttledStore(
@@ -9,42 +10,15 @@ export function throttledStore(
 ): ObjectStore {
   if (bytesPerSecond === undefined) return store;
   const bucket = new TokenBucket(bytesPerSecond);
-  const download = async <T>(
-    bytesOf: (answer: T) => number,
-    options: CallOptions | undefined,
-    call: () => Promise<T>,
-  ) => {
-    await bucket.wait(options?.signal);
-    const answer = await call();
-    bucket.spend(bytesOf(answer));
+  return wrapStore(store, async ({ body, method, range, signal }, run) => {
+    // What is known to pass is spent before, and else after.
+    const known = body?.byteLength ?? range?.length;
+    if (known === undefined && !method.startsWith('get')) return run();
+    await bucket.wait(signal, known);
+    const answer = await run();
+    if (known === undefined) bucket.spend(bytesInAnswer(answer));
     return answer;
-  };
-  const upload = async <T>(bytes: number, options: CallOptions | undefined, call: () => Promise<T>) => {
-    await bucket.wait(options?.signal, bytes);
-    return call();
-  };
-  return {
-    url: store.url,
-    get: (key, options) =>
-      download(
-        (found) => found?.body.length ?? 0,
-        options,
-        () => store.get(key, options),
-      ),
-    getIfChanged: (key, etag, options) =>
-      download(
-        (found) => (typeof found === 'object' ? found.body.length : 0),
-        options,
-        () => store.getIfChanged(key, etag, options),
-      ),
-    getRange: (key, range, options) => upload(range.length, options, () => store.getRange(key, range, options)),
-    head: (key, options) => store.head(key, options),
-    put: (key, body, options) => upload(body.length, options, () => store.put(key, body, options)),
-    create: (key, body, options) => upload(body.length, options, () => store.create(key, body, options)),
-    replace: (key, body, etag, options) => upload(body.length, options, () => store.replace(key, body, etag, options)),
-    list: (prefix, options) => store.list(prefix, options),
-    delete: (key, options) => store.delete(key, options),
-  };
+  });
 }
 
 /** What to fetch with one call: about a second's worth, so that a narrow link is not filled in bursts. */

@@ -1,9 +1,10 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import type { Chunk } from '#core/chunk-index.ts';
+import { decodeChunk } from '#core/decode-chunk.ts';
 import type { Sha256 } from '#core/digest.ts';
 import { freeBytes } from '#core/free-bytes.ts';
-import { decodeChunk } from './code-chunk.ts';
 import { type FilePiece, readContent } from './file-piece.ts';
+import { StagedWriter } from './staged-writer.ts';
+import type { Placement } from './wanted-chunks.ts';
 
 export interface UnpackInput {
   /** A piece of a pack. */
@@ -17,7 +18,7 @@ export interface PlacedChunk extends Pick<Chunk, 'length' | 'size' | 'encoding' 
   /** Where the contents of its bases lie on the disk. */
   readonly bases: readonly FilePiece[];
   /** Every place in the staged files where it belongs. */
-  readonly places: readonly { readonly path: string; readonly position: number }[];
+  readonly places: readonly Placement[];
 }
 
 export type Unpacked =
@@ -28,6 +29,7 @@ export type Unpacked =
 
 /** Runs in a thread. The bytes come from the store: nothing is written that does not hash to what the chunk names. */
 export function* unpackChunks({ bytes, chunks }: UnpackInput): Generator<never, Unpacked, unknown> {
+  using writer = new StagedWriter();
   for (const chunk of chunks) {
     const bases = chunk.bases.map((base) => ({ base, content: readContent(base) }));
     const lost = bases.find(({ content }) => content === undefined);
@@ -37,7 +39,10 @@ export function* unpackChunks({ bytes, chunks }: UnpackInput): Generator<never, 
     const content = decodeChunk(bytes.subarray(chunk.at, chunk.at + chunk.length), chunk, dictionary);
     if (dictionary !== undefined) freeBytes(dictionary);
     if (typeof content === 'string') return { kind: 'damaged', problem: `chunk ${chunk.sha256} ${content}` };
-    for (const { path, position } of chunk.places) write(path, content, position);
+    for (const { dress, path, position } of chunk.places) {
+      if (dress === undefined) writer.write(path, content, position);
+      else writer.writeWhole(path, content, dress);
+    }
     if (chunk.encoding !== 'raw') freeBytes(content);
   }
   freeBytes(bytes);
@@ -54,6 +59,7 @@ export interface CopyInput {
 /** Runs in a thread. Chunks that this server has itself; answers with those that were no longer there. */
 // biome-ignore lint/correctness/useYield: every task is a generator; this one has nothing to say in between.
 export function* copyChunks({ chunks }: CopyInput): Generator<never, Sha256[], unknown> {
+  using writer = new StagedWriter();
   const lost: Sha256[] = [];
   for (const { from, places } of chunks) {
     const content = readContent(from);
@@ -61,22 +67,8 @@ export function* copyChunks({ chunks }: CopyInput): Generator<never, Sha256[], u
       lost.push(from.sha256);
       continue;
     }
-    for (const { path, position } of places) write(path, content, position);
+    for (const { path, position } of places) writer.write(path, content, position);
     freeBytes(content);
   }
   return lost;
 }
-
-function write(path: string, content: Uint8Array, position: number): void {
-  const descriptor = openSync(path, WRITE_FLAGS, 0o600);
-  try {
-    for (let written = 0; written < content.length; ) {
-      written += writeSync(descriptor, content, written, content.length - written, position + written);
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-// Not truncated: the chunks of a file come in any order.
-const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);

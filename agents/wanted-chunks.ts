@@ -2,19 +2,29 @@ import type { Chunk, Recipe } from '#core/chunk-index.ts';
 import { ChunkTable } from '#core/chunk-table.ts';
 import type { Sha256 } from '#core/digest.ts';
 import type { FilePiece } from './file-piece.ts';
+import type { Dress } from './seal-files.ts';
 
 export interface Wanted {
   /** Each content for a file of its own. */
-  readonly files: readonly { readonly path: string; readonly recipe: Recipe }[];
+  readonly files: readonly WantedFile[];
   /** A file for chunks that are only needed to decode others. */
   readonly scratch: string;
-  /** Chunks that this server has. */
+  /** Chunks that this server is known to have. */
   readonly own: ReadonlyMap<Sha256, FilePiece>;
+}
+
+export interface WantedFile {
+  readonly path: string;
+  readonly recipe: Recipe;
+  /** For a file of one chunk: one that is fetched is then written in one go, and needs nothing more. */
+  readonly dress?: Dress | undefined;
 }
 
 export interface Placement {
   readonly path: string;
   readonly position: number;
+  /** Of a file that the chunk is the whole content of. */
+  readonly dress?: Dress | undefined;
 }
 
 /** A place where a chunk belongs: its number among all places. */
@@ -30,9 +40,11 @@ export interface NumberedPiece {
  */
 export class WantedChunks {
   readonly #chunks = new ChunkTable();
-  readonly #own: ReadonlyMap<Sha256, FilePiece>;
+  readonly #own: Map<Sha256, FilePiece>;
   /** The scratch file last. */
   readonly #paths: readonly string[];
+  /** By file; only of one that is the very content of its one chunk, whatever its recipe says. */
+  readonly #dresses: (Dress | undefined)[] = [];
   /** By place. */
   readonly #files: Uint32Array;
   readonly #positions: Float64Array;
@@ -45,7 +57,7 @@ export class WantedChunks {
   #places = 0;
 
   constructor({ files, own, scratch }: Wanted) {
-    this.#own = own;
+    this.#own = new Map(own);
     this.#paths = [...files.map(({ path }) => path), scratch];
     const wanted = this.#placeAll(files);
     const most = wanted.length + this.#chunks.size;
@@ -58,8 +70,10 @@ export class WantedChunks {
       own.has(this.#chunks.digestOf(chunk)) ? OWN : NONE,
     );
     let from = 0;
-    for (const [file, { recipe }] of files.entries()) {
+    for (const [file, { dress, recipe }] of files.entries()) {
       const end = from + recipe.chunks.length;
+      const isOneChunk = end === from + 1 && this.#chunks.digestOf(wanted[from] ?? 0) === recipe.sha256;
+      this.#dresses.push(isOneChunk ? dress : undefined);
       this.#addPlaces(file, wanted.subarray(from, end));
       from = end;
     }
@@ -68,6 +82,20 @@ export class WantedChunks {
 
   get size(): number {
     return this.#chunks.size;
+  }
+
+  /** Of chunks that only serve to decode others and are not in a file of the server's own. */
+  get scratchBytes(): number {
+    let bytes = 0;
+    for (let chunk = 0; chunk < this.size; chunk++) {
+      if (this.isSpare(chunk) && this.#here[chunk] !== OWN) bytes += this.sizeOf(chunk);
+    }
+    return bytes;
+  }
+
+  /** The number of the chunk with this digest, if it is one of them. */
+  find(sha256: Sha256): number | undefined {
+    return this.#chunks.find(sha256);
   }
 
   at(chunk: number): Chunk {
@@ -103,7 +131,11 @@ export class WantedChunks {
 
   /** Where it is still to be written. */
   placesOf(chunk: number): Placement[] {
-    return [...this.#placesOf(chunk)].filter((place) => this.#isFilled[place] === 0).map((place) => this.#at(place));
+    const places = [...this.#placesOf(chunk)].filter((place) => this.#isFilled[place] === 0);
+    return places.map((place) => {
+      const dress = this.#dresses[this.#files[place] ?? 0];
+      return dress === undefined ? this.#at(place) : { ...this.#at(place), dress };
+    });
   }
 
   /** At every place in files that `isAsked`. */
@@ -120,6 +152,13 @@ export class WantedChunks {
   found({ chunk, place }: NumberedPiece): void {
     this.#here[chunk] = place;
     if (!this.isSpare(chunk)) this.#isFilled[place] = 1;
+  }
+
+  /** It lies there in a file of the server's own, and is on its way from there to all its places. */
+  seeded(chunk: number, piece: FilePiece): void {
+    this.#here[chunk] = OWN;
+    this.#own.set(piece.sha256, piece);
+    for (const place of this.#placesOf(chunk)) this.#isFilled[place] = 1;
   }
 
   /** It has been written to all its places. */
@@ -169,7 +208,7 @@ export class WantedChunks {
     return { ...this.#at(place), size: this.sizeOf(chunk), sha256: this.#chunks.digestOf(chunk) };
   }
 
-  #at(place: number): Placement {
+  #at(place: number): Omit<Placement, 'dress'> {
     return { path: this.#paths[this.#files[place] ?? 0] ?? '', position: this.#positions[place] ?? 0 };
   }
 }

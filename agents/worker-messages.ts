@@ -1,8 +1,5 @@
 import type { Tasks } from './hash-worker.ts';
 
-/** workerData of a thread that belongs to a WorkerPool. */
-export const WORKER_MARK = 'lockstep-worker';
-
 export type TaskName = keyof Tasks;
 
 /** Every message names its conversation. */

@@ -1,11 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Tasks } from './hash-worker.ts';
-import { type FromPool, type FromWorker, type TaskName, WORKER_MARK } from './worker-messages.ts';
+import type { FromPool, FromWorker, TaskName } from './worker-messages.ts';
 
-// For their sides: the heap of a process that has a pool stays lean, and a bundle must hold what its threads run.
+// For its side: the heap of a process that has a pool stays lean.
 import './lean-heap.ts';
-import './hash-worker.ts';
 
 export type TaskInput<N extends TaskName> = Parameters<Tasks[N]>[0];
 export type TaskPiece<N extends TaskName> = ReturnType<Tasks[N]> extends Generator<infer P, unknown, never> ? P : never;
@@ -44,6 +43,11 @@ export class WorkerPool {
   /** Threads that there may be. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Starts them all before the first need, beside what the main thread does until then. */
+  start(): void {
+    while (!this.#closed && this.#threads.size < this.#size) this.#startThread();
   }
 
   /** Runs a task to its end. A system error keeps its `code`, `path` and `syscall`. */
@@ -133,19 +137,19 @@ class Thread {
   readonly #pending = new Map<number, { resolve(step: Step): void; reject(error: Error): void }>();
 
   constructor() {
-    this.#worker = new Worker(scriptUrl(), {
-      workerData: WORKER_MARK,
+    this.#worker = startWorker({
       // Flags of the process, such as --eval, are not for a thread.
       execArgv: [],
       // Its bytes lie outside of the heap; what is young there is soon garbage.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
-    this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#take(message));
     this.#worker.on('error', (cause) => this.#die(new Error(`a worker thread failed: ${cause.message}`, { cause })));
     this.#worker.on('exit', (code) =>
       this.#die(new Error(`a worker thread ended unexpectedly with exit code ${code}`)),
     );
+    // Last: to listen keeps the process alive.
+    this.#worker.unref();
   }
 
   ask(message: FromPool, transfer: readonly ArrayBuffer[]): Promise<Step> {
@@ -185,10 +189,15 @@ interface Step {
   readonly value: unknown;
 }
 
-/** Beside this file in source; the bundle itself once bundled. */
-function scriptUrl(): URL {
-  return import.meta.url.endsWith('.ts') ? new URL('./hash-worker.ts', import.meta.url) : new URL(import.meta.url);
+/** Beside this file in source; in a bundle, text that lies within it. */
+function startWorker(options: WorkerOptions): Worker {
+  return typeof BUNDLED_WORKER === 'undefined'
+    ? new Worker(new URL('./hash-worker.ts', import.meta.url), options)
+    : new Worker(BUNDLED_WORKER, { ...options, eval: true });
 }
+
+/** Put in its place by build/bundle-program.ts. */
+declare const BUNDLED_WORKER: string | undefined;
 
 const MAX_THREADS = 4;
 

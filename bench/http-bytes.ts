@@ -32,10 +32,3 @@ export function isWrite(method: Method): boolean {
 export function requestBytes(body: Uint8Array | undefined): number {
   return body?.byteLength ?? 0;
 }
-
-/** Of the body in whatever a store's call resolved to. */
-export function responseBytes(answer: unknown): number {
-  if (answer instanceof Uint8Array) return answer.byteLength;
-  if (typeof answer !== 'object' || answer === null || !('body' in answer)) return 0;
-  return answer.body instanceof Uint8Array ? answer.body.byteLength : 0;
-}

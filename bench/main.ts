@@ -56,6 +56,7 @@ function describeProgram(): Command {
     .option('--json', 'print one JSON document on stdout in place of the tables')
     .option('--keep', 'leave the temporary folder, and say where it is')
     .option('--write-docs', 'put the tables into docs/performance.md')
+    .addHelpText('after', '\nExample:\n  npm run bench -- --case delta --scale small --runs 3\n')
     .exitOverride()
     .showHelpAfterError('(--help shows how it is used)')
     .action((options: BenchOptions) => bench(options));

@@ -126,18 +126,18 @@ export function bytes(value: number): string {
   return value < 1e8 ? `${(value / 1e6).toFixed(2)} MB` : `${(value / 1e6).toFixed(0)} MB`;
 }
 
-/** Numbers stand to the right: everything but the first two columns. */
-function grid(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Numbers stand to the right: everything but the first columns, two unless it is said otherwise. */
+export function grid(titles: readonly string[], rows: readonly (readonly string[])[], words = 2): string {
   if (rows.length === 0) return '';
   const widths = titles.map((title, column) =>
     Math.max(title.length, ...rows.map((cells) => cells[column]?.length ?? 0)),
   );
   const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(' | ')} |\n`;
-  const ruler = widths.map((width, column) => (column < 2 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+    `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column < words)).join(' | ')} |\n`;
+  const ruler = widths.map((width, column) => (column < words ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
   return [titles, ruler, ...rows].map(line).join('');
 }
 
-function pad(cell: string, width: number, column: number): string {
-  return column < 2 ? cell.padEnd(width) : cell.padStart(width);
+function pad(cell: string, width: number, isWord: boolean): string {
+  return isWord ? cell.padEnd(width) : cell.padStart(width);
 }

@@ -16,6 +16,8 @@ export interface CommandContext {
   readonly now: () => Date;
   /** Five random hex digits. */
   readonly random: () => string;
+  /** For the mail server that the fleet file names. */
+  readonly smtpPassword?: string | undefined;
   /** For whoever looks for a fault; silent unless asked for. */
   readonly log: Log;
   /** Aborts when the person presses Ctrl-C. */

@@ -6,7 +6,7 @@ import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { BadInput } from '#core/errors.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { CONTROL_KEY_FORMAT, controlKeySchema } from '#core/receipt.ts';
-import { findControlKey } from '#embedded/control-key.ts';
+import { findControlKey } from '#functions/control-key.ts';
 
 /**
  * The store's control key as this user first saw it: kept in `folder` at the first look, so that nobody who can

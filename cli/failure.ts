@@ -34,6 +34,8 @@ function exitStatusOf(error: LockstepError): ExitStatus {
     case 'ErrorBudgetSpent':
     case 'Interrupted':
     case 'InvalidDocument':
+    case 'ServicePermanent':
+    case 'ServiceTransient':
     case 'SourceUnavailable':
     case 'StoreConflict':
     case 'StorePermanent':

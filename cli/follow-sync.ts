@@ -2,10 +2,10 @@ import type { Plan } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { SyncId } from '#core/sync.ts';
 import type { SyncVerdict } from '#core/verdict.ts';
+import { type ObserveOptions, observeSync, type SyncView } from '#functions/observe/observe-sync.ts';
 import type { CommandContext } from './context.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import type { Labels } from './show/labels.ts';
-import { type ObserveOptions, observeSync, type SyncView } from './sync-view.ts';
 
 export interface Follow {
   readonly store: ObjectStore;

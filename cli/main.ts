@@ -24,6 +24,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   storeUrl: env.LOCKSTEP_STORE === '' ? undefined : env.LOCKSTEP_STORE,
   stateFolder: stateFolderOf({ platform, home: homedir(), environment: env }),
   person: nameOf(userName(), env.LOCKSTEP_USER),
+  smtpPassword: env.LOCKSTEP_SMTP_PASSWORD === '' ? undefined : env.LOCKSTEP_SMTP_PASSWORD,
   debug: (env.LOCKSTEP_DEBUG ?? '') !== '',
   now: () => new Date(),
   random: () => randomBytes(3).toString('hex').slice(1),

@@ -7,6 +7,7 @@ import { historyCommand, serverHistoryCommand } from './commands/history.ts';
 import { pruneCommand } from './commands/prune.ts';
 import { fleetStatusCommand, syncStatusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
+import type { UpOptions } from './commands/up.ts';
 import { watchCommand } from './commands/watch.ts';
 import type { CommandContext } from './context.ts';
 import type { CommandOutcome } from './outcome.ts';
@@ -49,6 +50,8 @@ export function createProgram(run: RunCommand, { out, err }: ProgramOutput): Com
   addVerify(program, run);
   addPrune(program, run);
   addUp(program, run);
+  addPush(program, run);
+  addConsole(program, run);
   return program;
 }
 
@@ -256,16 +259,49 @@ function addPrune(program: Command, run: RunCommand): void {
 function addUp(program: Command, run: RunCommand): void {
   program
     .command('up')
-    .description('run the controller of a fleet: workflow engine and outbox')
+    .description('run the controller of a fleet: workflow engine, console and outbox')
     .option('--config <file>', 'the fleet file', 'fleet.yaml')
+    .option('--console <port>', 'port of the console on this machine; 0: any that is free', parsePort, CONSOLE_PORT)
+    .option('--no-console', 'serve no console')
+    .option('--smtp-password-file <file>', 'password for the mail server; else LOCKSTEP_SMTP_PASSWORD')
     .option(...STORE_OPTION)
     .addHelpText('after', '\nExample:\n  lockstep up --config fleet.yaml --store file:///srv/lockstep/store\n')
-    .action(({ config, ...common }: CommonOptions & { readonly config: string }) =>
+    .action(({ config, console, smtpPasswordFile, ...common }: CommonOptions & UpOptions) =>
       run(common, async (context) => {
         // The engine and the mailer take a moment to load.
         const { upCommand } = await import('./commands/up.ts');
-        return await upCommand(context, { config });
+        return await upCommand(context, { config, console, smtpPasswordFile });
       }),
+    );
+}
+
+function addConsole(program: Command, run: RunCommand): void {
+  const command = program.command('console').description('print the link that opens the console; it works once');
+  addCommon(command);
+  command.addHelpText('after', '\nExample:\n  lockstep console\n').action((common: CommonOptions) =>
+    run(common, async (context) => {
+      const { consoleCommand } = await import('./commands/console.ts');
+      return await consoleCommand(context);
+    }),
+  );
+}
+
+function addPush(program: Command, run: RunCommand): void {
+  const command = program
+    .command('push')
+    .description('say which servers there are, to a workflow that runs on AWS')
+    .option('--config <file>', 'the fleet file', 'fleet.yaml')
+    .option('--signing-key <key>', "once: the stack's key in AWS KMS, whose public half agents pin");
+  addCommon(command);
+  const example = '\nExample:\n  lockstep push --config fleet.yaml --store s3://BUCKET --signing-key ARN\n';
+  command
+    .addHelpText('after', example)
+    .action(
+      ({ config, signingKey, ...common }: CommonOptions & { readonly config: string; readonly signingKey?: string }) =>
+        run(common, async (context) => {
+          const { pushCommand } = await import('./commands/push.ts');
+          return await pushCommand(context, { config, signingKey });
+        }),
     );
 }
 
@@ -291,6 +327,11 @@ function parseCount(text: string): number {
   throw new InvalidArgumentError('expected a whole number');
 }
 
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError('expected a port from 0 to 65535');
+}
+
 function parsePercent(text: string): number {
   if (/^\d{1,3}$/.test(text) && Number(text) <= 100) return Number(text);
   throw new InvalidArgumentError('expected a whole number from 0 to 100');
@@ -309,6 +350,7 @@ function parseDays(text: string): number {
 }
 
 const MOST_DAYS = 36_500;
+const CONSOLE_PORT = 4780;
 
 const ACKNOWLEDGE_OPTION = [
   '--acknowledge-removals <number>',

@@ -1,7 +1,7 @@
 import type { ServerId } from '#core/server.ts';
+import type { ServerView, SyncPhase, SyncView } from '#functions/observe/observe-sync.ts';
 import type { Labels } from './show/labels.ts';
 import { hasBars, isDone, phaseTitle, serverState, showProgress } from './show/progress.ts';
-import type { ServerView, SyncPhase, SyncView } from './sync-view.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Shows how a sync goes on: bars in place on a terminal, else a line for each change, not too many. */

@@ -8,12 +8,13 @@ import { type ServerId, serverIdSchema } from '#core/server.ts';
 import { serverIdOf } from '#embedded/local-server.ts';
 import { type RecalledFolder, recallFolder } from '#embedded/recall-folder.ts';
 import { assertWrittenAt, type WrittenSync } from '#functions/find-written.ts';
+import { rulesOf } from '#functions/fleet-rules.ts';
 import { requestSync, type SyncWish } from '#functions/request-sync.ts';
 import { type CommandContext, openExistingStore } from './context.ts';
 import { pinControlKey } from './control-key.ts';
 import { findFleet } from './fleet-documents.ts';
 import { assertFoldersUsable } from './folder-checks.ts';
-import { folderRules, rulesOf, runElsewhere, runHere, type Session } from './session.ts';
+import { folderRules, runElsewhere, runHere, type Session } from './session.ts';
 import { folderLabels } from './show/labels.ts';
 
 /** A rollback that was asked for. */

@@ -13,6 +13,7 @@ export interface Surroundings {
   readonly storeUrl: string | undefined;
   readonly stateFolder: string;
   readonly person: string;
+  readonly smtpPassword?: string | undefined;
   readonly debug: boolean;
   readonly now: () => Date;
   readonly random: () => string;
@@ -21,7 +22,7 @@ export interface Surroundings {
 
 /** Runs one command line to its exit status; throws nothing. */
 export async function runCli(words: readonly string[], surroundings: Surroundings): Promise<ExitStatus> {
-  const { debug, now, person, random, signal, stateFolder, streams } = surroundings;
+  const { debug, now, person, random, signal, smtpPassword, stateFolder, streams } = surroundings;
   let exitStatus: ExitStatus = 0;
   const output = {
     out: (text: string) => streams.stdout.write(text),
@@ -34,7 +35,7 @@ export async function runCli(words: readonly string[], surroundings: Surrounding
       ? (event, fields) => output.err(`${JSON.stringify({ at: now(), event, ...fields })}\n`)
       : () => undefined;
     try {
-      const outcome = await command({ terminal, location, person, now, random, log, signal });
+      const outcome = await command({ terminal, location, person, now, random, log, signal, smtpPassword });
       terminal.finish(outcome);
       exitStatus = outcome.exitStatus;
     } finally {

@@ -2,11 +2,12 @@ import { loadProfile } from '#adapters/profile-file.ts';
 import { StoreExecutions } from '#adapters/store-executions.ts';
 import { isSyncedClass } from '#core/classify.ts';
 import { BadInput } from '#core/errors.ts';
-import type { Fleet } from '#core/fleet.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Profile } from '#core/profile.ts';
-import type { SyncId, SyncPolicy } from '#core/sync.ts';
+import type { SyncId } from '#core/sync.ts';
 import type { FolderSession } from '#embedded/ad-hoc.ts';
+import { rulesOf, type WantedPolicy } from '#functions/fleet-rules.ts';
+import type { ObserveOptions } from '#functions/observe/observe-sync.ts';
 import { requestSync } from '#functions/request-sync.ts';
 import { type CommandContext, openExistingStore } from './context.ts';
 import { pinControlKey } from './control-key.ts';
@@ -15,7 +16,6 @@ import { POLL_MILLISECONDS } from './follow-sync.ts';
 import type { Parties } from './parties.ts';
 import { folderLabels, type Labels, serverLabels } from './show/labels.ts';
 import type { FolderPaths } from './sync-document.ts';
-import type { ObserveOptions } from './sync-view.ts';
 
 /** What the person wants of a sync, beside its source and destinations. */
 export interface SyncOptions {
@@ -162,28 +162,6 @@ export function runElsewhere(store: ObjectStore, controlKey: string | undefined)
     close: async () => undefined,
   };
 }
-
-/** What the fleet file says of every sync. */
-export function rulesOf({ approval, timeouts, waves }: Fleet, policy: WantedPolicy) {
-  return {
-    policy: {
-      ...policy,
-      approvals: approval.required,
-      requesterMayApprove: approval['requester-may-approve'],
-    },
-    waveSize: waves.size,
-    errorBudget: waves['error-budget'],
-    timeouts: {
-      offlineSeconds: timeouts['offline-seconds'],
-      inventorySeconds: timeouts['inventory-seconds'],
-      applySeconds: timeouts['apply-seconds'],
-      approvalSeconds: timeouts['approval-seconds'],
-    },
-    notify: approval.mail,
-  };
-}
-
-type WantedPolicy = Omit<SyncPolicy, 'approvals' | 'requesterMayApprove'>;
 
 function policyOf(options: SyncOptions): WantedPolicy {
   const { allowDowngrade, allowShrink, allowVanished, dryRun, maxRemovals, mirror, only, verify } = options;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Schema } from './digest.ts';
 import { DecisionRefused } from './errors.ts';
 import { type Plan, shortCode } from './plan.ts';
@@ -67,7 +67,7 @@ function assertRemovalsAcknowledged(plan: Plan, { acknowledgedRemovals: acknowle
   if (first === undefined || acknowledged !== undefined) return;
   const where = others.length === 0 ? first.server : `${first.server} and ${others.length} more`;
   throw new DecisionRefused(
-    `plan ${shortCode(plan.digest)} removes ${removed} files, more than ${removalShare(plan)} of those at ${where}: if that is right, approve it with --acknowledge-removals ${removed}`,
+    `plan ${shortCode(plan.digest)} removes ${removed} files, more than ${removalShare(plan)} of those at ${where}: if that is right, approve it with their number, ${removed} (--acknowledge-removals ${removed})`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Schema } from './digest.ts';
 import { artifactClassSchema } from './profile.ts';
 import { serverIdSchema } from './server.ts';

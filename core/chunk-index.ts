@@ -1,8 +1,9 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ChunkList, ChunkTable, ListedChunks, listChunks } from './chunk-table.ts';
 import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
 import { assertDigestOfLines, compressLines, decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
+import { type ChunkLine, type ContentLine, parseIndexLine } from './index-lines.ts';
 
 const INDEX_FORMAT = 'lockstep-index/1';
 
@@ -60,7 +61,6 @@ export function depthOf(chunk: Chunk): number {
 
 export const MAX_DEPTH = 2;
 export const MAX_BASES = 8;
-const MAX_CHUNK_BYTES = 1024 * 1024;
 export const MAX_DICTIONARY_BYTES = 1024 * 1024;
 
 /**
@@ -91,7 +91,7 @@ export function decodeIndex(bytes: Uint8Array, expected: Sha256): Index {
   for (const line of decompressLines(what, bytes)) {
     const value = parseJson(what, line);
     if (reading === undefined) reading = new Reading(what, parseValue(what, indexHeaderSchema, value).packs);
-    else reading.take(parseValue(what, lineSchema, value));
+    else reading.take(parseIndexLine(what, value));
   }
   if (reading === undefined) throw new InvalidDocument(what, 'it is empty');
   return reading;
@@ -139,32 +139,7 @@ function chunkLine(table: ChunkTable, number: number): string {
   ]);
 }
 
-const numberSchema = z.int().nonnegative();
-
 export const indexHeaderSchema = z.strictObject({ format: z.literal(INDEX_FORMAT), packs: z.array(sha256Schema) });
-
-export const chunkLineSchema = z.tuple(
-  [
-    z.literal('chunk'),
-    sha256Schema,
-    numberSchema,
-    numberSchema,
-    z
-      .int()
-      .positive()
-      .max(2 * MAX_CHUNK_BYTES),
-    z.int().positive().max(MAX_CHUNK_BYTES),
-    z.enum(['raw', 'zstd', 'zstd-dict']),
-  ],
-  numberSchema,
-);
-
-export const contentLineSchema = z.tuple(
-  [z.literal('content'), sha256Schema, numberSchema],
-  z.tuple([numberSchema, z.int().positive()]),
-);
-
-const lineSchema = z.union([chunkLineSchema, contentLineSchema]);
 
 /** Whoever wrote the index may have meant harm: numbers lead only backwards, and sums are taken before anything is built. */
 class Reading implements Index {
@@ -180,7 +155,7 @@ class Reading implements Index {
     this.#packs = packs;
   }
 
-  take(line: z.infer<typeof lineSchema>): void {
+  take(line: ChunkLine | ContentLine): void {
     if (line[0] === 'chunk') this.#takeChunk(line);
     else this.#takeContent(line);
   }
@@ -192,7 +167,7 @@ class Reading implements Index {
     this.chunks.place(readChunk(line, { what: this.#what, packs: this.#packs, baseOf }));
   }
 
-  #takeContent([, sha256, size, ...runs]: z.infer<typeof contentLineSchema>): void {
+  #takeContent([, sha256, size, ...runs]: ContentLine): void {
     if (sha256 <= this.#last) throw this.#invalid(`content ${sha256} is out of order`);
     this.#last = sha256;
     this.#listed += runs.reduce((sum, [, count]) => sum + count, 0);
@@ -210,8 +185,6 @@ class Reading implements Index {
     return new InvalidDocument(this.#what, problem);
   }
 }
-
-export type ChunkLine = z.infer<typeof chunkLineSchema>;
 
 export interface ChunkSurroundings {
   readonly what: string;

@@ -30,7 +30,7 @@ export function findDifferences(
   destination: readonly ManifestEntry[],
   options: DifferenceOptions,
 ): Differences {
-  const collector = new Collector(options.mode, options.only);
+  const collector = new Collector(options);
   for (const pair of mergeByPath(source, destination)) collector.take(pair);
   return collector.finish();
 }
@@ -50,7 +50,7 @@ export function findStoredDifferences(
   options: DifferenceOptions,
 ): { readonly differences: Differences; readonly source: ManifestSummary; readonly destination: ManifestSummary } {
   const [ours, theirs] = [openManifest(source), openManifest(destination)];
-  const collector = new Collector(options.mode, options.only, [ours.state, theirs.state]);
+  const collector = new Collector(options, { source: ours.state, destination: theirs.state });
   while (!ours.isAtEnd || !theirs.isAtEnd) {
     const common = commonLines(ours, theirs);
     if (common > 0) {
@@ -65,7 +65,7 @@ export function findStoredDifferences(
   }
   collector.plain.flush();
   const [ourSummary, theirSummary] = [ours.finish(collector.plain), theirs.finish(collector.plain)];
-  return { differences: collector.finish(), source: ourSummary, destination: theirSummary };
+  return { differences: collector.finish(ourSummary.state), source: ourSummary, destination: theirSummary };
 }
 
 interface Merge {
@@ -117,6 +117,12 @@ function* mergeByPath(source: readonly ManifestEntry[], destination: readonly Ma
   }
 }
 
+/** Of both sides, as far as they have been read. */
+interface ReadStates {
+  readonly source: LineHasher;
+  readonly destination: LineHasher;
+}
+
 class Collector {
   readonly #mode: SyncMode;
   readonly #only: ReadonlySet<string> | undefined;
@@ -127,18 +133,22 @@ class Collector {
   >();
   readonly #sourceClasses = new Set<string>();
   #last: { readonly class: string; readonly counts: Record<keyof ClassChanges, number> } | undefined;
-  readonly #state = new LineHasher();
+  /** Towards stateAfter; `undefined` as long as that is the state of the source's lines that have been passed. */
+  #state: LineHasher | undefined;
+  readonly #states: ReadStates | undefined;
   readonly #conflicts: string[] = [];
   /** Of what is kept; to be flushed before anything else counts towards a state. */
   readonly plain: PlainLines;
   readonly #result: ResultingTree;
 
-  /** `states` are those that lines on both sides count towards, besides stateAfter. */
-  constructor(mode: SyncMode, only: readonly string[] | undefined, states: readonly LineHasher[] = []) {
+  /** `states` are those that lines on both sides count towards, besides stateAfter; others are the readers' business. */
+  constructor({ mode, only }: DifferenceOptions, states?: ReadStates) {
     this.#mode = mode;
     this.#only = only === undefined ? undefined : new Set(only);
+    this.#states = states;
+    if (states === undefined) this.#state = new LineHasher();
     this.plain = new PlainLines((lines) => {
-      for (const state of [this.#state, ...states]) state.addText(lines);
+      for (const state of [this.#state, states?.source, states?.destination]) state?.addText(lines);
     });
     this.#result = new ResultingTree(this.plain.above);
   }
@@ -148,7 +158,7 @@ class Collector {
     if (both.kind === 'artifact') {
       this.#countsOf(both.class).keep++;
       this.#sourceClasses.add(both.class);
-      this.#state.add(stateLine(both));
+      this.#state?.add(stateLine(both));
     }
     this.#result.add(both.path, false);
   }
@@ -163,13 +173,15 @@ class Collector {
 
   take({ ours, theirs }: Pair): void {
     if (ours?.kind === 'artifact') this.#sourceClasses.add(ours.class);
+    if (ours?.kind === 'artifact' && !this.#travels(ours)) this.#leaveSource();
     if (ours?.kind === 'artifact' && this.#travels(ours)) this.#takeArtifact(ours, theirs);
     else if (theirs?.kind === 'artifact') this.#takeOther(theirs, ours);
     else if (theirs !== undefined) this.#result.add(theirs.path, false);
     else if (ours?.kind === 'folder' && this.#only === undefined) this.#createFolder(ours.path);
   }
 
-  finish(): Differences {
+  /** `sourceState` is that of all lines of the source. */
+  finish(sourceState?: Sha256): Differences {
     for (const [artifactClass, lines] of this.plain.linesByClass()) {
       this.#countsOf(artifactClass).keep += lines;
       if (lines > 0) this.#sourceClasses.add(artifactClass);
@@ -182,7 +194,7 @@ class Collector {
       bytes: sum('bytes'),
       classes,
       sourceClasses: [...this.#sourceClasses].sort(),
-      stateAfter: this.#state.digest(),
+      stateAfter: this.#state === undefined && sourceState !== undefined ? sourceState : this.#leaveSource().digest(),
       conflicts: [...this.#conflicts, ...this.#result.conflicts],
     };
   }
@@ -190,6 +202,7 @@ class Collector {
   #takeArtifact(ours: Artifact, theirs: ManifestEntry | undefined): void {
     if (theirs !== undefined && theirs.kind !== 'artifact') {
       this.#conflicts.push(`${JSON.stringify(ours.path)} is a ${theirs.kind} at the destination`);
+      this.#leaveSource();
       return;
     }
     const counts = this.#countsOf(ours.class);
@@ -206,7 +219,7 @@ class Collector {
       counts.update++;
       counts.bytes += size;
     }
-    this.#state.add(stateLine(ours));
+    this.#state?.add(stateLine(ours));
     this.#result.add(path, theirs === undefined);
   }
 
@@ -220,8 +233,14 @@ class Collector {
       return;
     }
     counts.keep++;
-    this.#state.add(stateLine(theirs));
+    this.#leaveSource().add(stateLine(theirs));
     this.#result.add(theirs.path, false);
+  }
+
+  /** From here on the destination will hold something else than the source. */
+  #leaveSource(): LineHasher {
+    this.#state ??= this.#states?.source.copy() ?? new LineHasher();
+    return this.#state;
   }
 
   #createFolder(path: string): void {

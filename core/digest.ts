@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import { createHash, type Hash } from 'node:crypto';
+import * as z from 'zod';
 import { BadInput } from './errors.ts';
 
 /** A SHA-256 digest as 64 lower-case hex digits; what `sha256sum` prints. */
@@ -16,9 +16,19 @@ export function sha256(bytes: Uint8Array | string): Sha256 {
 
 /** Hashes a sequence of text lines, each ended by a line feed, without holding them. */
 export class LineHasher {
-  readonly #hash = createHash('sha256');
+  readonly #hash: Hash;
   /** A call of the hash costs more than a line does. */
   #waiting = '';
+
+  constructor(hash: Hash = createHash('sha256')) {
+    this.#hash = hash;
+  }
+
+  /** One that has hashed the same lines so far, and goes on by itself. */
+  copy(): LineHasher {
+    this.#flush();
+    return new LineHasher(this.#hash.copy());
+  }
 
   add(line: string): void {
     this.#waiting += `${line}\n`;

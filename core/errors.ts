@@ -12,6 +12,8 @@ export const ERROR_NAMES = [
   'InvalidDocument',
   'OrderRefused',
   'PathRefused',
+  'ServicePermanent',
+  'ServiceTransient',
   'SourceUnavailable',
   'StoreConflict',
   'StorePermanent',
@@ -159,4 +161,23 @@ export class StoreTransient extends StoreError {
 /** No permission, no such bucket, disk full, malformed key: trying again will not help. */
 export class StorePermanent extends StoreError {
   override readonly name = 'StorePermanent';
+}
+
+abstract class ServiceError extends LockstepError {
+  readonly service: string;
+
+  constructor(service: string, problem: string, options?: ErrorOptions) {
+    super(`${service}: ${problem}`, options);
+    this.service = service;
+  }
+}
+
+/** What signs, mails or runs the workflow is throttled, too slow, or cannot be reached: the same call may succeed later. */
+export class ServiceTransient extends ServiceError {
+  override readonly name = 'ServiceTransient';
+}
+
+/** No permission, no such key, an address that is refused: trying again will not help. */
+export class ServicePermanent extends ServiceError {
+  override readonly name = 'ServicePermanent';
 }

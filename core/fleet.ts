@@ -1,5 +1,7 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { consoleUrlSchema } from './console-url.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
+import { smtpUrlSchema } from './smtp-server.ts';
 import { timeoutsSchema } from './sync.ts';
 
 const wordSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a lower-case word');
@@ -42,6 +44,10 @@ export const fleetSchema = z.strictObject({
   /** Site -> the names of its servers. */
   sites: z.record(wordSchema, siteSchema).superRefine(checkServers),
   approval: approvalSchema.default({ mail: [], required: 1, 'requester-may-approve': false }),
+  /** Where people find the console; absent: mails name the commands instead. */
+  'console-url': consoleUrlSchema.optional(),
+  /** What delivers the mails of `lockstep up`; absent: its outbox keeps them. No password stands here. */
+  mail: z.strictObject({ smtp: smtpUrlSchema, from: z.email() }).optional(),
   waves: z
     .strictObject({ size: z.int().min(1).max(10_000).default(10), 'error-budget': z.int().min(0).default(0) })
     .default({ size: 10, 'error-budget': 0 }),

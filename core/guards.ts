@@ -3,8 +3,8 @@ import type { Differences } from './differences.ts';
 import type { Compatibility } from './fleet.ts';
 import type { ManifestEntry, ManifestSummary } from './manifest.ts';
 import { foldPath, isStorableOnWindows } from './path-rules.ts';
-import { isOlderVersion } from './product-version.ts';
 import type { ServerFacts, ServerId } from './server.ts';
+import { describeDowngrade, describeShrink } from './site-guards.ts';
 import type { SyncPolicy } from './sync.ts';
 
 export interface GuardedPlan {
@@ -58,6 +58,7 @@ const GUARDS: readonly ((plan: GuardedPlan) => string | undefined)[] = [
   isIncompatible,
   isDowngrade,
   sourceShrank,
+  leavesLittle,
   classVanished,
   clashesWithFolder,
   namesCollide,
@@ -86,14 +87,8 @@ function isIncompatible({ source, destination }: GuardedPlan): string | undefine
 }
 
 function isDowngrade({ source, destination, policy }: GuardedPlan): string | undefined {
-  const [ours, theirs] = [source.facts.productVersion, destination.facts.productVersion];
-  if (policy.allowDowngrade === true || theirs === undefined) return undefined;
-  const wayOut = 'if that is right, allow it with --allow-downgrade';
-  if (ours === undefined)
-    return `the profile's version file says ${theirs} here, and no version at the source; ${wayOut}`;
-  return isOlderVersion(ours, theirs)
-    ? `the source has version ${ours}, older than the ${theirs} of the destination; ${wayOut}`
-    : undefined;
+  const versions = { source: source.facts.productVersion, destination: destination.facts.productVersion };
+  return describeDowngrade(versions, policy);
 }
 
 function sourceShrank({ source, destination, policy }: GuardedPlan): string | undefined {
@@ -109,6 +104,12 @@ function sourceShrank({ source, destination, policy }: GuardedPlan): string | un
     return `the source holds ${ours.bytes} bytes, less than half of the destination's ${theirs.bytes}; if that is right, allow it with --allow-shrink`;
   }
   return undefined;
+}
+
+/** As the agent counts it: of some classes alone a source may hold few, and yet many in all. */
+function leavesLittle({ destination, differences, policy }: GuardedPlan): string | undefined {
+  const { create, remove } = differences.counts;
+  return describeShrink({ held: destination.summary.artifacts, create, remove }, policy);
 }
 
 /**

@@ -1,17 +1,8 @@
-import type { z } from 'zod';
-import {
-  type Chunk,
-  chunkLineSchema,
-  contentLineSchema,
-  indexHeaderSchema,
-  MAX_DEPTH,
-  MAX_LISTED,
-  type Recipe,
-  readChunk,
-} from './chunk-index.ts';
+import { type Chunk, indexHeaderSchema, MAX_DEPTH, MAX_LISTED, type Recipe, readChunk } from './chunk-index.ts';
 import { LineHasher, type Sha256 } from './digest.ts';
 import { decompressBlocks, parseJson, parseValue, utf8 } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
+import { parseChunkLine, parseContentLine } from './index-lines.ts';
 
 /**
  * An index of which only a little is asked for: its lines are kept as they are, and parsed when somebody wants them. As
@@ -80,7 +71,7 @@ export class IndexLookup {
   }
 
   #recipe(number: number): Recipe {
-    const [, sha256, size, ...runs] = this.#parse(this.#contentLines[number], contentLineSchema);
+    const [, sha256, size, ...runs] = this.#parse(this.#contentLines[number], parseContentLine);
     const listed = runs.reduce((sum, [, count]) => sum + count, 0);
     if (listed > MAX_LISTED) throw this.#invalid(`content ${sha256} lists too many chunks`);
     const chunks = runs.flatMap(([first, count]) =>
@@ -97,7 +88,7 @@ export class IndexLookup {
     if (known !== undefined) return known;
     // Looked at before the bases are: whoever wrote this may have made a chain that no stack can hold.
     if (above > MAX_DEPTH) throw this.#invalid('it has a delta of deltas, deeper than allowed');
-    const chunk = readChunk(this.#parse(this.#chunkLines[number], chunkLineSchema), {
+    const chunk = readChunk(this.#parse(this.#chunkLines[number], parseChunkLine), {
       what: this.#what,
       packs: this.#packs,
       baseOf: (base) => (base < number ? this.#chunk(base, above + 1) : undefined),
@@ -106,10 +97,10 @@ export class IndexLookup {
     return chunk;
   }
 
-  #parse<T>(place: number | undefined, schema: z.ZodType<T>): T {
+  #parse<T>(place: number | undefined, parse: (what: string, value: unknown) => T): T {
     if (place === undefined) throw this.#invalid('a content names a chunk that it does not list');
     const line = this.#textAt(Math.floor(place / PLACES), place % PLACES);
-    return parseValue(this.#what, schema, parseJson(this.#what, line));
+    return parse(this.#what, parseJson(this.#what, line));
   }
 
   #textAt(number: number, start: number): string {

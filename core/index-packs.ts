@@ -1,8 +1,8 @@
-import type { z } from 'zod';
-import { chunkLineSchema, contentLineSchema, indexHeaderSchema, MAX_LISTED } from './chunk-index.ts';
+import { indexHeaderSchema, MAX_LISTED } from './chunk-index.ts';
 import { LineHasher, type Sha256 } from './digest.ts';
 import { decompressLines, parseJson, parseValue } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
+import { type ChunkLine, type ContentLine, parseChunkLine, parseContentLine } from './index-lines.ts';
 
 /**
  * The packs without which the wanted contents of an index cannot be read: those of their chunks, and of the bases of
@@ -41,8 +41,8 @@ class PackReading {
   }
 
   take(line: unknown, isWanted: (content: Sha256) => boolean): void {
-    if (Array.isArray(line) && line[0] === 'chunk') this.#takeChunk(parseValue(this.#what, chunkLineSchema, line));
-    else this.#takeContent(parseValue(this.#what, contentLineSchema, line), isWanted);
+    if (Array.isArray(line) && line[0] === 'chunk') this.#takeChunk(parseChunkLine(this.#what, line));
+    else this.#takeContent(parseContentLine(this.#what, line), isWanted);
   }
 
   needed(): Set<Sha256> {
@@ -58,7 +58,7 @@ class PackReading {
     return needed;
   }
 
-  #takeChunk([, , pack, , , , , ...bases]: z.infer<typeof chunkLineSchema>): void {
+  #takeChunk([, , pack, , , , , ...bases]: ChunkLine): void {
     const number = this.#packOf.length;
     if (bases.some((base) => base >= number)) {
       throw new InvalidDocument(this.#what, 'a chunk has a base that does not stand before it');
@@ -68,7 +68,7 @@ class PackReading {
     if (bases.length > 0) this.#bases.set(number, bases);
   }
 
-  #takeContent([, sha256, , ...runs]: z.infer<typeof contentLineSchema>, isWanted: (content: Sha256) => boolean): void {
+  #takeContent([, sha256, , ...runs]: ContentLine, isWanted: (content: Sha256) => boolean): void {
     if (!isWanted(sha256)) return;
     this.#listed += runs.reduce((sum, [, count]) => sum + count, 0);
     if (this.#listed > MAX_LISTED) throw new InvalidDocument(this.#what, 'its contents list too many chunks');

@@ -32,10 +32,14 @@ export const keys = {
   request: (sync: SyncId) => `syncs/${sync}/request.json`,
   inventoryItems: (sync: SyncId) => `syncs/${sync}/inventory.json`,
   plan: (sync: SyncId) => `syncs/${sync}/plan.json`,
+  /** Which destinations are planned together, where they are too many for one call. */
+  planBatches: (sync: SyncId) => `syncs/${sync}/plan-batches.json`,
+  planBatch: (sync: SyncId, first: number) => `syncs/${sync}/plan-batches/${first}.json`,
   part: (sync: SyncId, server: ServerId, digest: Sha256) => `syncs/${sync}/parts/${server}/${digest}`,
   waveItems: (sync: SyncId, wave: number) => `syncs/${sync}/waves/${wave}.json`,
   orderRecord: (sync: SyncId, step: OrderStep, server: ServerId) => `syncs/${sync}/orders/${step}/${server}.json`,
   approvalRequested: (sync: SyncId) => `syncs/${sync}/approval-requested.json`,
+  approvalReminded: (sync: SyncId) => `syncs/${sync}/approval-reminded.json`,
   votes: (sync: SyncId) => `syncs/${sync}/votes/`,
   vote: (sync: SyncId, voter: Sha256) => `syncs/${sync}/votes/${voter}.json`,
   decision: (sync: SyncId) => `syncs/${sync}/decision.json`,
@@ -43,9 +47,13 @@ export const keys = {
   halted: (sync: SyncId) => `syncs/${sync}/halted.json`,
   verdict: (sync: SyncId) => `syncs/${sync}/verdict.json`,
 
+  tokens: () => 'tokens/',
   token: (waitFor: TokenId) => `tokens/${waitFor}.json`,
   executions: () => 'executions/',
   execution: (sync: SyncId) => `executions/${sync}.json`,
+
+  /** Control: the one controller of the store. */
+  controllerLease: () => 'controller/lease.json',
 
   /** Control: a sweep is at work. */
   sweepLease: () => 'sweep/lease.json',
@@ -105,6 +113,12 @@ export function parseSignalKey(key: string): Signal | undefined {
 function isOrderFor(server: string, order: string): boolean {
   const [, , , site, name] = ORDER_ID.exec(order) ?? [];
   return `${site}/${name}` === server;
+}
+
+/** The sync whose approval the token at this key waits for; `undefined` for every other key. */
+export function parseApprovalToken(key: string): SyncId | undefined {
+  const sync = syncIdSchema.safeParse(/^tokens\/([^/]+)-approval\.json$/.exec(key)?.[1]);
+  return sync.success ? sync.data : undefined;
 }
 
 /** The sync whose execution this key records. */

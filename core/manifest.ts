@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isProtectedClass, UNRECOGNISED } from './classify.ts';
 import { LineHasher, type Sha256, sha256Schema } from './digest.ts';
 import { compressLines, decompressLines, parseLine } from './documents.ts';
@@ -89,7 +89,7 @@ export interface Manifest {
 export function createManifest(profile: Sha256, found: readonly ManifestEntry[]): Manifest {
   const sorted = found.toSorted(byPath);
   const entries = sorted.filter(({ kind, path }, index) => kind !== 'unnameable' || path !== sorted[index - 1]?.path);
-  return { summary: summarise(profile, entries), entries };
+  return { summary: sumUpEntries(profile, entries), entries };
 }
 
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -113,7 +113,7 @@ export function decodeManifest(bytes: Uint8Array, expected: Sha256): Manifest {
     last = entry.path;
     entries.push(entry);
   }
-  const summary = summarise(header.profile, entries);
+  const summary = sumUpEntries(header.profile, entries);
   if (summary.manifest !== expected) throw new InvalidDocument(what, `its digest is ${summary.manifest}`);
   return { summary, entries };
 }
@@ -193,7 +193,8 @@ function manifestLine(entry: ManifestEntry): string {
   }
 }
 
-function summarise(profile: Sha256, entries: readonly ManifestEntry[]): ManifestSummary {
+/** They have to come sorted by path. */
+export function sumUpEntries(profile: Sha256, entries: Iterable<ManifestEntry>): ManifestSummary {
   const sum = new ManifestSum(profile);
   for (const entry of entries) sum.add(entry);
   return sum.summary();

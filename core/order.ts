@@ -1,10 +1,11 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Schema } from './digest.ts';
 import { OrderRefused } from './errors.ts';
 import type { PlanPart } from './plan.ts';
+import { PRODUCT_VERSION } from './product-version.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
 import { isSignedBy, type Signed, signedSchema } from './signed.ts';
-import { syncIdSchema } from './sync.ts';
+import { syncIdSchema, syncPolicySchema } from './sync.ts';
 
 export const ORDER_FORMAT = 'lockstep-order/1';
 
@@ -39,6 +40,12 @@ export const orderSchema = z.discriminatedUnion('step', [
     part: sha256Schema,
     /** The share that was asked for: core/removals.ts. */
     maxRemovalPercent: z.int().min(0).max(100).optional(),
+    /** What was asked for allows: core/site-guards.ts. */
+    allowShrink: z.literal(true).optional(),
+    allowVanished: syncPolicySchema.shape.allowVanished,
+    allowDowngrade: z.literal(true).optional(),
+    /** Of the product that the profile names, where the source says one. */
+    sourceVersion: z.string().regex(PRODUCT_VERSION).optional(),
     /** Of this part, by the approval. */
     acknowledgedRemovals: z.int().nonnegative().optional(),
   }),

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 import { classifier, isProtectedClass, UNRECOGNISED } from './classify.ts';
 import { type Sha256, sha256 } from './digest.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Schema } from './digest.ts';
 import { REFUSAL_REASONS } from './errors.ts';
 import { manifestSummarySchema } from './manifest.ts';
@@ -131,8 +131,7 @@ const statusSchema = z.strictObject({
     .strictObject({
       /** The newest that it was ever shown; 0 before the first. */
       newest: countSchema,
-      issuedAt: z.iso.datetime().optional(),
-      /** Since when it has been shown no newer one. */
+      /** When that was issued; where that is not known, since when no newer one has been shown. */
       since: z.iso.datetime(),
       /** Its last look that was answered. */
       lookedAt: z.iso.datetime(),

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { brokenPathRule, type RelativePath } from './path-rules.ts';
 
 export const relativePathSchema = z.string().transform((path, context): RelativePath => {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PRODUCT_VERSION } from './product-version.ts';
 
 /** `site/name`: lower-case words, so that it is safe in a key, a file name and an e-mail. */
@@ -15,7 +15,6 @@ export type ServerId = z.infer<typeof serverIdSchema>;
 
 /** What an agent's file system cannot keep apart or store; decides which plans it can take. */
 export const serverFactsSchema = z.strictObject({
-  agent: z.string().max(40),
   platform: z.string().max(40),
   /** Names that differ only in case or normal form are one file. */
   foldsNames: z.boolean(),

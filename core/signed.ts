@@ -1,5 +1,5 @@
-import { createHash, createPublicKey, verify } from 'node:crypto';
-import { z } from 'zod';
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import * as z from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 import { type Sha256, sha256Schema } from './digest.ts';
 import { InvalidDocument } from './errors.ts';
@@ -27,21 +27,30 @@ export async function sign<T extends { readonly format: string }>(payload: T, si
 }
 
 export function isSignedBy(document: Signed<{ readonly format: string }>, publicKey: string): boolean {
-  if (document.signature.keyId !== keyId(publicKey)) return false;
-  return verify('sha256', signedBytes(document.payload), publicKey, Buffer.from(document.signature.value, 'base64'));
+  const key = parsePublicKey(publicKey);
+  if (document.signature.keyId !== idOf(key)) return false;
+  return verify('sha256', signedBytes(document.payload), key, Buffer.from(document.signature.value, 'base64'));
 }
 
 /** SHA-256 over the key's SPKI DER. */
 export function keyId(publicKey: string): Sha256 {
+  return idOf(parsePublicKey(publicKey));
+}
+
+function parsePublicKey(publicKey: string): KeyObject {
   try {
     const key = createPublicKey(publicKey);
     if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new TypeError('expected an ECDSA key on P-256');
-    return createHash('sha256')
-      .update(key.export({ type: 'spki', format: 'der' }))
-      .digest('hex') as Sha256;
+    return key;
   } catch (cause) {
     throw new InvalidDocument('public key', 'it is not an ECDSA key on P-256 in SPKI PEM', { cause });
   }
+}
+
+function idOf(key: KeyObject): Sha256 {
+  return createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex') as Sha256;
 }
 
 function signedBytes(payload: { readonly format: string }): Buffer {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 import { type Sha256, sha256Schema } from './digest.ts';
 import { compressLines, decompressLines, digestOfLines, parseLine } from './documents.ts';

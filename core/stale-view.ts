@@ -23,7 +23,7 @@ export function findStaleView(
   if (orders.newest > newest) {
     const here = newest === 0 ? 'none' : `order ${newest}`;
     const detail = `its agent was shown order ${orders.newest}, this command is shown ${here}: what serves the store here is frozen or old, or the store was put back`;
-    return { since: orders.issuedAt ?? orders.since, detail };
+    return { since: orders.since, detail };
   }
   if (current === undefined || orders.newest === newest) return undefined;
   if (Date.parse(orders.lookedAt) - Date.parse(current.issuedAt) <= patienceMilliseconds) return undefined;

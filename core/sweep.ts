@@ -1,27 +1,12 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ContentKey, parseContentKey } from './keys.ts';
 
-export const SWEEP_LEASE_FORMAT = 'lockstep-sweep-lease/1';
 export const SWEEP_MARKS_FORMAT = 'lockstep-sweep-marks/1';
-
-/** While `until` is ahead no source is told to take stock, and nobody else sweeps. `null`: the sweep has ended. */
-export const sweepLeaseSchema = z.strictObject({
-  format: z.literal(SWEEP_LEASE_FORMAT),
-  by: z.string().min(1).max(200),
-  startedAt: z.iso.datetime(),
-  until: z.iso.datetime().nullable(),
-});
-
-export type SweepLease = z.infer<typeof sweepLeaseSchema>;
 
 /** How long a lease lasts that is not renewed. */
 export const LEASE_MILLISECONDS = 300_000;
 /** With less left than this nothing is removed: more than clocks differ, and than a call to the store lasts. */
 export const LEASE_MARGIN_MILLISECONDS = 120_000;
-
-export function isLive({ until }: SweepLease, now: Date): boolean {
-  return until !== null && Date.parse(until) > now.getTime();
-}
 
 export const sweepMarksSchema = z.strictObject({
   format: z.literal(SWEEP_MARKS_FORMAT),

@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { consoleUrlSchema } from './console-url.ts';
 import { artifactClassSchema } from './profile.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
 
@@ -58,6 +59,9 @@ export const timeoutsSchema = z.strictObject({
 
 export type Timeouts = z.infer<typeof timeoutsSchema>;
 
+/** One execution of the workflow has room for no more: docs/scale.md. */
+export const MOST_WAVES = 2000;
+
 /** `syncs/{sync}/request.json`, created once: everything that a run needs to know, so that it can start again. */
 export const syncRequestSchema = z
   .strictObject({
@@ -78,12 +82,18 @@ export const syncRequestSchema = z
     timeouts: timeoutsSchema,
     /** Who is told that a plan waits for approval. */
     notify: z.array(z.email()).max(50),
+    /** Where they find the console, if it is known. */
+    consoleUrl: consoleUrlSchema.optional(),
   })
   .refine(({ destinations, policy }) => destinations.length > 0 || policy.verify === true, {
     message: 'it names none',
     path: ['destinations'],
   })
   .refine((request) => !request.destinations.includes(request.source), 'the source is among the destinations')
+  .refine(({ destinations, waveSize }) => destinations.length <= MOST_WAVES * waveSize, {
+    message: `these would be more than ${MOST_WAVES} waves: make them larger (waves.size in the fleet file)`,
+    path: ['waveSize'],
+  })
   .refine(
     ({ policy, rollbackOf }) => (policy.mode === 'rollback') === (rollbackOf !== undefined),
     'a rollback, and only a rollback, names the sync that it is of',

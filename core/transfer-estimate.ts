@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { basesOf, type Chunk } from './chunk-index.ts';
 import type { Sha256 } from './digest.ts';
 import { LONGEST_RANGE, planRanges } from './plan-ranges.ts';

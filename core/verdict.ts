@@ -1,7 +1,7 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Schema } from './digest.ts';
 import { REFUSAL_REASONS } from './errors.ts';
-import { changeCountsSchema, type Plan, type PlanPart } from './plan.ts';
+import { changeCountsSchema, type PartHeader, type Plan, plannedFor } from './plan.ts';
 import type { ApplyReceipt } from './receipt.ts';
 import { serverIdSchema } from './server.ts';
 import { syncIdSchema, syncModeSchema } from './sync.ts';
@@ -131,12 +131,12 @@ export function endedWell({ verdict }: Pick<DestinationVerdict, 'verdict'>): boo
 }
 
 /** Why a receipt that says SUCCEEDED does not prove it; `undefined` when it does. */
-export function findReceiptFlaw(receipt: ApplyReceipt, plan: Plan, part: PlanPart): string | undefined {
-  const planned = plan.destinations.find(({ server }) => server === receipt.server);
+export function findReceiptFlaw(receipt: ApplyReceipt, plan: Plan, part: PartHeader): string | undefined {
+  const planned = plannedFor(plan, receipt.server);
   if (receipt.plan !== plan.digest) return 'it is about another plan';
   if (planned?.outcome !== 'changes' || receipt.part !== planned.part) return 'it is about another part of the plan';
-  if (receipt.before.state !== part.header.stateBefore) return 'it began from another state than was approved';
-  if (receipt.after.state !== part.header.stateAfter) return 'it ended in another state than was approved';
+  if (receipt.before.state !== part.stateBefore) return 'it began from another state than was approved';
+  if (receipt.after.state !== part.stateAfter) return 'it ended in another state than was approved';
   if (receipt.before.protectedState !== receipt.after.protectedState) return 'licenses or identity changed meanwhile';
   return undefined;
 }

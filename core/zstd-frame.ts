@@ -18,15 +18,41 @@ export function zstdFrameEnd(bytes: Uint8Array, start: number): number {
   return Math.min(at + (hasChecksum ? 4 : 0), bytes.length);
 }
 
-/** Of window, dictionary and content size, as the descriptor says which of them are there. */
+/** How many bytes the first frame says that it holds, which need not be true; `undefined` where it does not say so. */
+export function zstdContentSize(bytes: Uint8Array): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < LARGEST_HEADER || view.getUint32(0, true) !== MAGIC) return undefined;
+  const { beforeSize, size } = headerFields(view.getUint8(4));
+  const at = 5 + beforeSize;
+  switch (size) {
+    case 1:
+      return view.getUint8(at);
+    case 2:
+      return view.getUint16(at, true) + 256;
+    case 4:
+      return view.getUint32(at, true);
+    case 8:
+      return Number(view.getBigUint64(at, true));
+    default:
+      return undefined;
+  }
+}
+
 function headerBytes(descriptor: number): number {
+  const { beforeSize, size } = headerFields(descriptor);
+  return beforeSize + size;
+}
+
+/** Bytes of window and dictionary, and of the content's size, as the descriptor says which of them are there. */
+function headerFields(descriptor: number): { readonly beforeSize: number; readonly size: number } {
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const dictionary = [0, 1, 2, 4][descriptor & 3] ?? 0;
   const sizeCode = descriptor >> 6;
-  const contentSize = sizeCode === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeCode;
-  return (isSingleSegment ? 0 : 1) + dictionary + contentSize;
+  const size = sizeCode === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeCode;
+  return { beforeSize: (isSingleSegment ? 0 : 1) + dictionary, size };
 }
 
 const MAGIC = 0xfd2fb528;
 const SMALLEST_HEADER = 6;
+const LARGEST_HEADER = 18;
 const BLOCK_HEADER = 3;

@@ -72,7 +72,7 @@ async function demonstrate(): Promise<number> {
 async function startFleet(): Promise<void> {
   const config = join(folder, 'fleet.yaml');
   await writeFile(config, FLEET);
-  start('lockstep', ['up', '--config', config], 'controller');
+  start('lockstep', ['up', '--console', '0', '--config', config], 'controller');
   await until(async () =>
     (await readdir(join(folder, 'store', 'fleet')).catch((): string[] => [])).includes('control-key.json'),
   );

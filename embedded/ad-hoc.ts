@@ -14,11 +14,11 @@ import type { Profile } from '#core/profile.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
 import { cancelSync } from '#functions/cancel-sync.ts';
+import { publishControlKey } from '#functions/control-key.ts';
 import type { Log } from '#functions/dependencies.ts';
 import { writeVerdict } from '#functions/report/write-verdict.ts';
 import { requestSync, type SyncWish } from '#functions/request-sync.ts';
 import { announcingStore } from './announcing-store.ts';
-import { publishControlKey } from './control-key.ts';
 import { Controller } from './controller.ts';
 import { Doorbell } from './doorbell.ts';
 import { memoryOf, serverIdOf } from './local-server.ts';
@@ -82,6 +82,8 @@ export async function openAdHocSession({ destinations, source, ...rest }: AdHocR
 export async function openFolderSession(request: FolderSessionRequest): Promise<FolderSession> {
   const { storeUrl, stateFolder, log, reach = (direct) => direct } = request;
   const now = () => new Date();
+  const workers = new WorkerPool();
+  workers.start();
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const direct = await openStore(storeUrl);
   const listeners = new Set<(writtenKey: string) => void>();
@@ -99,7 +101,6 @@ export async function openFolderSession(request: FolderSessionRequest): Promise<
     roots.set(serverIdOf(root), root);
   }
 
-  const workers = new WorkerPool();
   const stopping = new AbortController();
   const servers = [...roots].map(async ([server, root]) => {
     const memory = memoryOf(stateFolder, server);

@@ -1,20 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { InvalidDocument } from '#core/errors.ts';
-import { keys, parseExecutionKey } from '#core/keys.ts';
+import { approvalTokenId, keys, orderId, parseExecutionKey, parseSignalKey, type TokenId } from '#core/keys.ts';
 import type { Executions } from '#core/ports/workflow.ts';
 import { serverIdSchema } from '#core/server.ts';
 import { type SyncId, syncIdSchema } from '#core/sync.ts';
 import { apply } from '#functions/apply/apply.ts';
 import { approval } from '#functions/approval/approval.ts';
+import { remind } from '#functions/approval/remind.ts';
 import type { Dependencies } from '#functions/dependencies.ts';
 import { inventory } from '#functions/inventory/inventory.ts';
 import { plan } from '#functions/plan/plan.ts';
 import { report } from '#functions/report/report.ts';
 import { writeVerdict } from '#functions/report/write-verdict.ts';
 import { signal as signalWaiting } from '#functions/signal/signal.ts';
+import { parkToken } from '#functions/waiting.ts';
 import { type Definition, loadDefinition, READ_ITEMS } from './definition.ts';
-import { Engine } from './engine.ts';
+import { Engine, type WorkflowEvent } from './engine.ts';
 import { type AwaitedTask, EventSource } from './event-source.ts';
 import { EmbeddedTaskTokens } from './task-tokens.ts';
 
@@ -22,11 +24,24 @@ export interface ControllerParts extends Omit<Dependencies, 'tokens'> {
   readonly pollMilliseconds: number;
   /** Whether to run what others recorded in the store, too: the one controller of a fleet does. */
   readonly adopt: boolean;
+  /** Told of all that the workflow does. */
+  readonly observe?: (event: WorkflowEvent) => void;
+  /** Around every call of a function, for whoever wants to know what each of them does. */
+  readonly around?: Around;
 }
+
+type Around = (functionName: string, call: () => Promise<unknown>) => Promise<unknown>;
+
+/** What answers the events of the store, and is in no definition. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: a name like those in the definition
+const SIGNAL = '${SignalFunction}';
 
 /** How often an execution that ended without a verdict is run again before it is given up as failed. */
 const ATTEMPTS = 3;
 const PAUSE_MILLISECONDS = 1000;
+
+/** How often it is looked for plans that have waited long for their approval. */
+const REMINDER_MILLISECONDS = 30_000;
 
 /** The workflow engine of one machine. Executions that have not ended at its stop go on at the next start. */
 export class Controller implements Executions {
@@ -36,11 +51,12 @@ export class Controller implements Executions {
   readonly #engine: Engine;
   readonly #events: EventSource;
   readonly #running = new Map<SyncId, Promise<void>>();
+  readonly #parked = new Map<TokenId, string>();
   readonly #stopping = new AbortController();
   readonly #loops: Promise<unknown>;
 
   static async start(parts: ControllerParts): Promise<Controller> {
-    return new Controller(parts, await loadDefinition());
+    return new Controller(parts, loadDefinition());
   }
 
   private constructor(parts: ControllerParts, definition: Definition) {
@@ -48,20 +64,22 @@ export class Controller implements Executions {
     this.#dependencies = { ...parts, tokens: this.#tokens };
     this.#pollMilliseconds = parts.pollMilliseconds;
     this.#events = new EventSource(parts.store);
+    const around = parts.around ?? ((_name, call) => call());
     this.#engine = new Engine({
       definition,
-      functions: functionsOf(this.#dependencies),
+      functions: surrounded(functionsOf(this.#dependencies), around),
       tokens: this.#tokens,
       signal: this.#stopping.signal,
-      watch: (functionName, payload) => this.#events.watch(awaitedTask(functionName, payload)),
+      watch: (functionName, payload) => this.#watch(awaitedTask(functionName, payload), String(payload.token)),
+      observe: parts.observe,
     });
     const loop = {
       pollMilliseconds: parts.pollMilliseconds,
       signal: this.#stopping.signal,
       onError: (error: unknown) => this.#logTrouble(error),
     };
-    const delivery = this.#events.run((key) => signalWaiting(this.#dependencies, key), loop);
-    this.#loops = Promise.all([delivery, parts.adopt ? this.#adoptRecorded() : undefined]);
+    const delivery = this.#events.run((key) => around(SIGNAL, () => this.#deliver(key)), loop);
+    this.#loops = Promise.all([delivery, ...(parts.adopt ? [this.#adoptRecorded(), this.#remind()] : [])]);
   }
 
   async start(sync: SyncId): Promise<void> {
@@ -89,6 +107,28 @@ export class Controller implements Executions {
     this.#tokens.abandonAll();
     await Promise.all([this.#loops, ...this.#running.values()]);
     await this.#engine.settled();
+  }
+
+  #watch(task: AwaitedTask, token: string): () => void {
+    const { order, sync } = task;
+    const waitsFor = order === undefined ? approvalTokenId(sync) : orderId(sync, order.step, order.server);
+    this.#parked.set(waitsFor, token);
+    const forget = this.#events.watch(task);
+    return () => {
+      forget();
+      if (this.#parked.get(waitsFor) === token) this.#parked.delete(waitsFor);
+    };
+  }
+
+  /** A controller that was stopped, and woke up late, may have parked a token of its own over the one of this. */
+  async #deliver(key: string): Promise<void> {
+    const { strangers } = this.#tokens;
+    await signalWaiting(this.#dependencies, key);
+    const waitsFor = waitsForOf(key);
+    const token = waitsFor && this.#parked.get(waitsFor);
+    if (this.#tokens.strangers === strangers || token === undefined || !this.#tokens.isAwaited(token)) return;
+    await parkToken(this.#dependencies.store, waitsFor as TokenId, token);
+    await signalWaiting(this.#dependencies, key);
   }
 
   /** Every step may be repeated, so an execution that was lost is simply run again from its input. */
@@ -140,6 +180,13 @@ export class Controller implements Executions {
     }
   }
 
+  async #remind(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await remind(this.#dependencies).catch((error) => this.#logTrouble(error));
+      await this.#pause(REMINDER_MILLISECONDS);
+    }
+  }
+
   async #pause(milliseconds: number): Promise<void> {
     await sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
@@ -147,6 +194,12 @@ export class Controller implements Executions {
   #logTrouble(error: unknown): void {
     this.#dependencies.log('controller-trouble', { problem: String(error) });
   }
+}
+
+function waitsForOf(key: string): TokenId | undefined {
+  const found = parseSignalKey(key);
+  if (found === undefined) return undefined;
+  return 'order' in found ? found.order : approvalTokenId(found.sync);
 }
 
 function causeOf(error: unknown): unknown {
@@ -166,10 +219,16 @@ function functionsOf(dependencies: Dependencies): Record<string, (payload: unkno
   };
 }
 
+function surrounded<F extends (payload: unknown) => Promise<unknown>>(functions: Record<string, F>, around: Around) {
+  return Object.fromEntries(
+    Object.entries(functions).map(([name, run]) => [name, (payload: unknown) => around(name, () => run(payload))]),
+  );
+}
+
 async function readItems({ store }: Dependencies, payload: unknown): Promise<unknown> {
   const { Key } = z.object({ Key: z.string() }).parse(payload);
   const stored = await store.get(Key);
-  return z.array(z.object({ server: serverIdSchema })).parse(JSON.parse(Buffer.from(stored?.body ?? '[]').toString()));
+  return z.array(z.looseObject({})).parse(JSON.parse(Buffer.from(stored?.body ?? '[]').toString()));
 }
 
 function awaitedTask(functionName: string, payload: Readonly<Record<string, unknown>>): AwaitedTask {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import definition from '#functions/sync.asl.json' with { type: 'json' };
 
 /** A state of the Amazon States Language, as far as it is lowered here. */
 interface State {
@@ -29,15 +29,17 @@ export const LIMITS = 'lockstepLimits';
 /** What a lowered task that reads the items of a Map is for. */
 export const READ_ITEMS = 'lockstep:readItems';
 
+/** What the resource of a task ends with that ends when somebody answers its token. */
+export const WAITS_FOR_TOKEN = '.waitForTaskToken';
+
 /** The interpreter's own timer must never be first; it holds no more than 24 days. */
 const LONGEST_TIMER_SECONDS = 2_100_000;
 
-/** Where the items of a Map wait for it in the state's input. */
+/** Where the items of a Map wait for it in the state's input; nothing of them goes on from there. */
 const ITEMS_PATH = '$.items.list';
 
-export async function loadDefinition(): Promise<Definition> {
-  const text = await readFile(new URL('../functions/sync.asl.json', import.meta.url), 'utf8');
-  return JSON.parse(text) as Definition;
+export function loadDefinition(): Definition {
+  return definition;
 }
 
 /**
@@ -82,7 +84,17 @@ function limit(name: string, seconds: number | undefined, path: string | undefin
 function lowerMap({ ItemReader, ItemProcessor, ...rest }: State): State {
   if (ItemProcessor === undefined) return rest;
   const { ProcessorConfig: _, ...processor } = ItemProcessor;
-  return { ...rest, ...(ItemReader && { ItemsPath: ITEMS_PATH }), ItemProcessor: lowerDefinition(processor) };
+  return {
+    ...rest,
+    ...(ItemReader && { ItemsPath: ITEMS_PATH, ResultSelector: {}, ResultPath: '$.items' }),
+    ...(!waits(processor) && { MaxConcurrency: 1 }),
+    ItemProcessor: lowerDefinition(processor),
+  };
+}
+
+/** Whether its tasks are the work of others. What this one process does itself is done one after the other. */
+function waits({ States }: Definition): boolean {
+  return Object.values(States).some(({ Resource }) => Resource?.endsWith(WAITS_FOR_TOKEN));
 }
 
 function readItems(map: string, { ItemReader, Retry, Catch }: State): State {

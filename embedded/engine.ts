@@ -1,15 +1,16 @@
 import type { StateMachine as Machine, StateMachineDefinition } from 'aws-local-stepfunctions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Interrupted } from '#core/errors.ts';
 import type { SyncId } from '#core/sync.ts';
-import { type Definition, LIMITS, lowerDefinition } from './definition.ts';
+import { type Definition, LIMITS, lowerDefinition, WAITS_FOR_TOKEN } from './definition.ts';
 import { StateMachine } from './interpreter.ts';
 import type { EmbeddedTaskTokens, TaskLimits } from './task-tokens.ts';
 
+/** A state entered, left, failed, tried again or caught, or the beginning or end of an item of a Map. */
+export type WorkflowEvent = ReturnType<Machine['run']>['eventLogs'] extends AsyncGenerator<infer E> ? E : never;
+
 /** What a Lambda function is here: payload in, payload out. */
 export type EmbeddedFunction = (payload: unknown) => Promise<unknown>;
-
-const WAITS_FOR_TOKEN = '.waitForTaskToken';
 
 const taskInputSchema = z.object({
   FunctionName: z.string(),
@@ -26,6 +27,8 @@ export interface EngineParts {
   readonly signal: AbortSignal;
   /** Told of each task that waits for a token before its function runs; what it returns is called when that is over. */
   readonly watch: (functionName: string, payload: Readonly<Record<string, unknown>>) => () => void;
+  /** Told of all that happens in an execution, in the words of the lowered definition. */
+  readonly observe?: ((event: WorkflowEvent) => void) | undefined;
 }
 
 /** Runs the workflow definition on this machine, as Step Functions would. */
@@ -59,10 +62,16 @@ export class Engine {
     const execution = this.#machine.run({ sync }, { overrides, context, noThrowOnAbort: true });
     signal.addEventListener('abort', execution.abort, { once: true });
     try {
-      await execution.result;
+      const [ended] = await Promise.allSettled([execution.result, this.#follow(execution.eventLogs)]);
+      if (ended.status === 'rejected') throw ended.reason;
     } finally {
       signal.removeEventListener('abort', execution.abort);
     }
+  }
+
+  /** The interpreter keeps its events until somebody takes them: ten thousand servers are a hundred thousand of them. */
+  async #follow(events: AsyncIterable<WorkflowEvent>): Promise<void> {
+    for await (const event of events) this.#parts.observe?.(event);
   }
 
   /** Resolves when the functions that were at work when the signal aborted have come to their end. */

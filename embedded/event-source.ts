@@ -2,6 +2,7 @@ import { keys, type OrderStep, orderId } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
+import { lookAtAll } from '#functions/look-at-all.ts';
 import { Doorbell } from './doorbell.ts';
 
 /** What a task with a token waits for. */
@@ -14,7 +15,7 @@ export interface AwaitedTask {
 /** Milliseconds; a store that is away is not asked, nor complained about, at every poll. */
 const PAUSE_AFTER_TROUBLE = 1000;
 
-type Deliver = (key: string) => Promise<void>;
+type Deliver = (key: string) => Promise<unknown>;
 
 /**
  * Stands in for S3's events: looks at the objects that somebody waits for, and delivers the key of each that is new
@@ -23,6 +24,7 @@ type Deliver = (key: string) => Promise<void>;
 export class EventSource {
   readonly #store: ObjectStore;
   readonly #seen = new Map<string, string | undefined>();
+  readonly #told = new Set<string>();
   readonly #bell = new Doorbell();
 
   constructor(store: ObjectStore) {
@@ -40,26 +42,40 @@ export class EventSource {
 
   /** This object was written: if somebody waits for it, it is looked at now. */
   tell(key: string): void {
-    if (this.#seen.has(key)) this.#bell.ring();
+    if (!this.#seen.has(key)) return;
+    this.#told.add(key);
+    this.#bell.ring();
   }
 
-  /** Until the signal aborts. Failed deliveries come again at the next round. */
+  /**
+   * Until the signal aborts. In between the rounds only what was told is looked at, for thousands may be waited for.
+   * Failed deliveries come again at the next round.
+   */
   async run(deliver: Deliver, { pollMilliseconds, signal, onError }: EventLoop): Promise<void> {
+    let due = 0;
     while (!signal.aborted) {
+      const isRound = performance.now() >= due;
+      const awaited = isRound ? [...this.#seen.keys()] : [...this.#told];
+      this.#told.clear();
       let pause = pollMilliseconds;
-      for (const [key, etag] of [...this.#seen]) {
+      await lookAtAll(awaited, async (key) => {
         try {
-          const info = await this.#store.head(key);
-          if (info === undefined || info.etag === etag) continue;
-          await deliver(key);
-          if (this.#seen.has(key)) this.#seen.set(key, info.etag);
+          await this.#look(key, deliver);
         } catch (error) {
           onError(error);
           pause = Math.max(pollMilliseconds, PAUSE_AFTER_TROUBLE);
         }
-      }
-      await this.#bell.sleep(pause, signal);
+      });
+      if (isRound || pause > pollMilliseconds) due = performance.now() + pause;
+      await this.#bell.sleep(Math.max(0, due - performance.now()), signal);
     }
+  }
+
+  async #look(key: string, deliver: Deliver): Promise<void> {
+    const info = await this.#store.head(key);
+    if (info === undefined || !this.#seen.has(key) || info.etag === this.#seen.get(key)) return;
+    await deliver(key);
+    if (this.#seen.has(key)) this.#seen.set(key, info.etag);
   }
 }
 

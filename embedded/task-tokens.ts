@@ -27,6 +27,16 @@ interface Waiting {
 /** Task tokens of one process; they die with it, and the execution that runs again makes new ones. */
 export class EmbeddedTaskTokens implements TaskTokens {
   readonly #waiting = new Map<string, Waiting>();
+  #strangers = 0;
+
+  /** How often a token was answered that nobody waits for here. */
+  get strangers(): number {
+    return this.#strangers;
+  }
+
+  isAwaited(token: string): boolean {
+    return this.#waiting.has(token);
+  }
 
   create(): string {
     return randomUUID();
@@ -72,8 +82,9 @@ export class EmbeddedTaskTokens implements TaskTokens {
 
   #find(token: string): Waiting {
     const waiting = this.#waiting.get(token);
-    if (waiting === undefined) throw new TaskTokenGone('nobody waits for this answer any more');
-    return waiting;
+    if (waiting !== undefined) return waiting;
+    this.#strangers++;
+    throw new TaskTokenGone('nobody waits for this answer any more');
   }
 }
 

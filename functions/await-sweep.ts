@@ -1,7 +1,7 @@
 import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { SweepUnderWay } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
-import { isLive, sweepLeaseSchema } from '#core/sweep.ts';
+import { isLive, leaseSchema } from '#core/lease.ts';
 import type { SyncId } from '#core/sync.ts';
 import type { Dependencies } from './dependencies.ts';
 
@@ -13,7 +13,7 @@ import type { Dependencies } from './dependencies.ts';
 export async function assertNoSweep({ now, store }: Pick<Dependencies, 'store' | 'now'>, sync: SyncId): Promise<void> {
   const stored = await store.get(keys.sweepLease());
   if (stored === undefined) return;
-  const lease = parseDocument(keys.sweepLease(), sweepLeaseSchema, stored.body);
+  const lease = parseDocument(keys.sweepLease(), leaseSchema, stored.body);
   if (!isLive(lease, now())) return;
   await store.put(keys.sweepAwaited(), encodeDocument({ sync }));
   throw new SweepUnderWay(`${lease.by} is pruning the store; this goes on when that has given way`);

@@ -2,7 +2,7 @@ import { type Baseline, baselineSchema, nextBaseline } from '#core/baseline.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
-import type { Plan } from '#core/plan.ts';
+import { type Plan, plannedFor } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { ServerId } from '#core/server.ts';
 import type { DestinationVerdict } from '#core/verdict.ts';
@@ -24,7 +24,7 @@ export async function findBaseline(store: ObjectStore, server: ServerId): Promis
 /** Takes account of how a sync ended for this destination. Where nobody knows what it left, nothing is known any more. */
 export async function updateBaseline(store: ObjectStore, plan: Plan, verdict: DestinationVerdict): Promise<void> {
   const { server } = verdict;
-  const planned = plan.destinations.find((destination) => destination.server === server);
+  const planned = plannedFor(plan, server);
   if (planned?.outcome !== 'changes' && planned?.outcome !== 'in-sync') return;
   switch (verdict.verdict) {
     case 'IN_SYNC':

@@ -1,36 +1,18 @@
-import { SFNClient } from '@aws-sdk/client-sfn';
-import { z } from 'zod';
-import { openFileSigner } from '#adapters/file-signer.ts';
-import { openStore } from '#adapters/open-store.ts';
-import { OutboxNotifier } from '#adapters/outbox-notifier.ts';
-import { StepFunctionsTokens } from '#adapters/step-functions-tokens.ts';
-import { parseValue } from '#core/documents.ts';
-import type { Dependencies } from './dependencies.ts';
-
-const environmentSchema = z.object({
-  /** `s3://BUCKET`: S3 names whole keys in its events, and the workflow reads its items by whole keys. */
-  LOCKSTEP_STORE: z
-    .string()
-    .min(1)
-    .refine((url) => !/^s3:\/\/[^/]+\/./.test(url), 'expected a whole bucket, s3://BUCKET without a prefix'),
-  /** Path of the control plane's private key. */
-  LOCKSTEP_CONTROL_KEY: z.string().min(1),
-  /** Folder that takes the mails. */
-  LOCKSTEP_OUTBOX: z.string().min(1),
-});
+import type { Dependencies, Log } from './dependencies.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Makes one of the things that a function stands on; throws InvalidDocument where the environment does not say from what. */
+export type Opener<T> = (environment: Environment, log: Log) => Promise<T>;
+
+export type Openers<D> = { readonly [K in keyof D]: Opener<D[K]> };
+
+/** What was asked for, and what every function has. */
+export type Opened<D> = D & Pick<Dependencies, 'now' | 'log'>;
+
 /** What a handler's environment says its function stands on; once per cold start. */
-export async function openDependencies(environment: Environment): Promise<Dependencies> {
-  const settings = parseValue('environment of the function', environmentSchema, environment);
-  const log: Dependencies['log'] = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
-  return {
-    store: await openStore(settings.LOCKSTEP_STORE),
-    signer: await openFileSigner(settings.LOCKSTEP_CONTROL_KEY),
-    notifier: new OutboxNotifier(settings.LOCKSTEP_OUTBOX, (line) => log('mail', { line })),
-    tokens: new StepFunctionsTokens(new SFNClient()),
-    now: () => new Date(),
-    log,
-  };
+export async function openDependencies<D>(environment: Environment, openers: Openers<D>, log: Log): Promise<Opened<D>> {
+  const named = Object.entries(openers) as [string, Opener<unknown>][];
+  const opened = await Promise.all(named.map(async ([name, open]) => [name, await open(environment, log)]));
+  return { ...(Object.fromEntries(opened) as D), now: () => new Date(), log };
 }

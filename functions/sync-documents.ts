@@ -8,6 +8,10 @@ import { enrolmentSchema, type Receipt, signedReceiptSchema } from '#core/receip
 import type { ServerId } from '#core/server.ts';
 import { isSignedBy, signedSchema } from '#core/signed.ts';
 import { type SyncId, type SyncRequest, syncRequestSchema } from '#core/sync.ts';
+import { KeptDocuments } from './kept-documents.ts';
+
+const REQUESTS = new KeptDocuments<SyncRequest>();
+const PLANS = new KeptDocuments<Plan>();
 
 /** Creates the object, or leaves the one that an earlier attempt made; says whether this call made it. */
 export async function createOnce(store: ObjectStore, key: string, value: unknown): Promise<boolean> {
@@ -21,10 +25,14 @@ export async function createOnce(store: ObjectStore, key: string, value: unknown
 }
 
 export async function loadRequest(store: ObjectStore, sync: SyncId): Promise<SyncRequest> {
-  const stored = await store.get(keys.request(sync));
-  if (stored === undefined) throw new InvalidDocument(`sync ${sync}`, 'there is no such sync');
-  const request = parseDocument(keys.request(sync), syncRequestSchema, stored.body);
-  if (request.sync !== sync) throw new InvalidDocument(keys.request(sync), `it is about sync ${request.sync}`);
+  const key = keys.request(sync);
+  const parse = (body: Uint8Array) => {
+    const request = parseDocument(key, syncRequestSchema, body);
+    if (request.sync !== sync) throw new InvalidDocument(key, `it is about sync ${request.sync}`);
+    return request;
+  };
+  const request = await REQUESTS.read(store, { key, parse });
+  if (request === undefined) throw new InvalidDocument(`sync ${sync}`, 'there is no such sync');
   return request;
 }
 
@@ -34,12 +42,14 @@ export async function loadPlan(
   sync: SyncId,
   controlKey: Signer['publicKey'],
 ): Promise<Plan | undefined> {
-  const stored = await store.get(keys.plan(sync));
-  if (stored === undefined) return undefined;
-  const signed = parseDocument(keys.plan(sync), signedSchema(planSchema), stored.body);
-  if (!isSignedBy(signed, controlKey)) throw new InvalidDocument(keys.plan(sync), 'the control plane did not sign it');
-  if (signed.payload.sync !== sync) throw new InvalidDocument(keys.plan(sync), `it is about ${signed.payload.sync}`);
-  return signed.payload;
+  const key = keys.plan(sync);
+  const parse = (body: Uint8Array) => {
+    const signed = parseDocument(key, signedSchema(planSchema), body);
+    if (!isSignedBy(signed, controlKey)) throw new InvalidDocument(key, 'the control plane did not sign it');
+    if (signed.payload.sync !== sync) throw new InvalidDocument(key, `it is about ${signed.payload.sync}`);
+    return signed.payload;
+  };
+  return await PLANS.read(store, { key, parse, by: controlKey });
 }
 
 export async function requirePlan(store: ObjectStore, sync: SyncId, controlKey: string): Promise<Plan> {

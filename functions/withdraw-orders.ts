@@ -4,6 +4,7 @@ import type { Order } from '#core/order.ts';
 import { type SyncRequest, stockTakers } from '#core/sync.ts';
 import type { Dependencies } from './dependencies.ts';
 import { wasOrderIssued } from './issue-order.ts';
+import { lookAtAll } from './look-at-all.ts';
 import { dropToken } from './waiting.ts';
 
 const STEPS: readonly OrderStep[] = ['inventory', 'apply'];
@@ -18,7 +19,7 @@ export async function withdrawOrders(
 ): Promise<void> {
   const { sync, source } = request;
   await dropToken(store, approvalTokenId(sync));
-  for (const server of stockTakers(request)) {
+  await lookAtAll(stockTakers(request), async (server) => {
     for (const step of STEPS) {
       const order = orderId(sync, step, server);
       await dropToken(store, order);
@@ -28,7 +29,7 @@ export async function withdrawOrders(
       if (answered || !(mayUpload || (await wasOrderIssued({ store }, { sync, step, server })))) continue;
       await withdrawOrder({ store, now }, { sync, step, server });
     }
-  }
+  });
 }
 
 export async function withdrawOrder(

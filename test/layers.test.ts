@@ -42,10 +42,15 @@ const REFUSED: readonly Import[] = [
   ['cli/commands/x.ts', '../../demo/x.ts'],
   ['agents/x.ts', '#bench/x.ts'],
   ['cli/commands/x.ts', '../../bench/x.ts'],
+  ['functions/plan/x.ts', '#scale/x.ts'],
+  ['functions/plan/x.ts', '../../cost/x.ts'],
+  ['cli/commands/x.ts', '#cost/x.ts'],
+  ['cdk/x.ts', '#scale/x.ts'],
   ['cdk/x.ts', '#adapters/x.ts'],
   ['cdk/x.ts', '#functions/x.ts'],
   ['cdk/x.ts', '#agents/x.ts'],
   ['cdk/x.ts', '../cli/x.ts'],
+  ['cdk/x.ts', '#build/x.ts'],
 ];
 
 const ALLOWED: readonly Import[] = [
@@ -67,6 +72,7 @@ const ALLOWED: readonly Import[] = [
   ['cli/commands/x.ts', '../show/x.ts'],
   ['cdk/x.ts', '#core/x.ts'],
   ['cdk/x.ts', 'aws-cdk-lib'],
+  ['cdk/x.ts', '#build/lambda-bundle.ts'],
   ['test/x.ts', '#functions/plan/x.ts'],
 ];
 

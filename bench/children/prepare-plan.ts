@@ -18,16 +18,19 @@ export interface PreparePlanTask {
   readonly state: string;
   readonly sync: SyncId;
   readonly entries: number;
+  /** One, where it is not said. */
+  readonly destinations?: number;
 }
 
-/** A store as it is when both servers have answered: all that the plan function reads, and two large manifests. */
+/** A store as it is when all servers have answered: all that the plan function reads, and their large manifests. */
 async function main(): Promise<void> {
-  const { entries, state, store: folder, sync } = readTask<PreparePlanTask>();
+  const { destinations: count = 1, entries, state, store: folder, sync } = readTask<PreparePlanTask>();
   const store = await DirectoryStore.open(folder);
-  const [source, destination] = [serverIdSchema.parse('plant-a/tm1'), serverIdSchema.parse('plant-b/tm1')];
-  await store.create(keys.request(sync), encodeDocument(requestOf(sync, source, destination)));
-  for (const server of [source, destination]) {
-    const found = Array.from({ length: entries }, (_, number) => entryOf(number, server === destination));
+  const source = serverIdSchema.parse('plant-a/tm1');
+  const destinations = Array.from({ length: count }, (_, index) => serverIdSchema.parse(`plant-b/tm${index + 1}`));
+  await store.create(keys.request(sync), encodeDocument(requestOf(sync, source, destinations)));
+  for (const [index, server] of [source, ...destinations].entries()) {
+    const found = Array.from({ length: entries }, (_, number) => entryOf(number, index));
     await answer({ store, state, sync, server, found, isSource: server === source });
   }
 }
@@ -60,19 +63,19 @@ async function answer({ found, isSource, server, state, store, sync }: Answering
     summary: manifest.summary,
     ...(isSource && { snapshot: sha256('a snapshot') }),
     bytesUploaded: 0,
-    facts: { agent: 'bench', platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1e15 },
+    facts: { platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1e15 },
   };
   await store.create(keys.receipt(server, order), encodeDocument(await sign(receipt, signer)));
 }
 
-function requestOf(sync: SyncId, source: ServerId, destination: ServerId): SyncRequest {
+function requestOf(sync: SyncId, source: ServerId, destinations: ServerId[]): SyncRequest {
   return {
     format: SYNC_FORMAT,
     sync,
     requestedBy: 'bench',
     requestedAt: TIME,
     source,
-    destinations: [destination],
+    destinations,
     policy: { mode: 'overwrite', allowShrink: false, dryRun: false, approvals: 1, requesterMayApprove: true },
     waveSize: 1,
     errorBudget: 0,
@@ -81,17 +84,17 @@ function requestOf(sync: SyncId, source: ServerId, destination: ServerId): SyncR
   };
 }
 
-/** A hundred to a folder; every hundredth is another one at the destination. */
-function entryOf(number: number, isDestination: boolean): ManifestEntry {
+/** A hundred to a folder; every hundredth is another one at a destination, and at each of them it is others. */
+function entryOf(number: number, server: number): ManifestEntry {
   const name = String(number).padStart(7, '0');
-  const isOther = isDestination && number % 100 === 0;
+  const isOther = server > 0 && number % 100 === server - 1;
   return {
     kind: 'artifact',
     class: 'configuration',
     mode: 0o644,
     mtime: Date.parse(TIME),
     path: relativePathSchema.parse(`Configuration/area-${name.slice(0, 5)}/setting-${name}.xml`),
-    sha256: sha256(`${name}${isOther}`),
+    sha256: sha256(`${name}${isOther ? server : ''}`),
     size: 4096,
   };
 }

@@ -9,7 +9,7 @@ export interface ScanTask {
 }
 
 export interface ScanResult {
-  /** Seconds of the scan itself, its threads not yet started. */
+  /** Seconds of the scan itself, its threads not yet started, and of reading the profile. */
   readonly work: number;
   readonly files: number;
   readonly bytes: number;
@@ -18,9 +18,10 @@ export interface ScanResult {
 /** Every file read and hashed, as the agent does it without any memory of earlier scans. */
 async function main(): Promise<void> {
   const { root, threads } = readTask<ScanTask>();
-  const profile = await loadProfile('generic');
   const started = performance.now();
   const workers = new WorkerPool(threads);
+  workers.start();
+  const profile = await loadProfile('generic');
   const { summary } = await scan({ root, profile, workers });
   const work = (performance.now() - started) / 1000;
   await workers.close();

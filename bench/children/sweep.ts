@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { cutFiles, type EncodedChunk, type OfferedChunk, type Wish } from '#agents/cut-files.ts';
+import type { OfferedChunk } from '#agents/chunk-block.ts';
+import { cutFiles, type EncodedChunk, type Wish } from '#agents/cut-files.ts';
 import { Predecessor } from '#agents/find-bases.ts';
 import { AVERAGES, type Averages, LARGE_BYTES } from '#agents/gear.ts';
 import { type Chunk, encodeIndex, type ListedRecipe, type Recipe } from '#core/chunk-index.ts';

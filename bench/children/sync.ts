@@ -11,9 +11,9 @@ import { castVote } from '#functions/approval/cast-vote.ts';
 import { findVerdict } from '#functions/report/write-verdict.ts';
 import { loadPlan, loadReceipt } from '#functions/sync-documents.ts';
 import type { Stages } from '../contender.ts';
-import { CountingStore } from '../counting-store.ts';
+import { countingStore } from '../counting-store.ts';
 import { openLine, type Shape } from '../lane.ts';
-import { ShapedStore } from '../shaped-store.ts';
+import { shapedStore } from '../shaped-store.ts';
 import { TrafficMeter, type TrafficReport } from '../traffic-meter.ts';
 import { readTask, reportResult } from './task.ts';
 
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     reach: (store, party) => {
       const meter = new TrafficMeter();
       meters.set(party, meter);
-      return new CountingStore(party === 'control' ? store : atTheEndOfTheLine(store, task), meter);
+      return countingStore(party === 'control' ? store : atTheEndOfTheLine(store, task), meter);
     },
   });
   try {
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
 }
 
 function atTheEndOfTheLine(store: ObjectStore, { line }: SyncTask): ObjectStore {
-  return line === undefined ? store : new ShapedStore(store, openLine(line));
+  return line === undefined ? store : shapedStore(store, openLine(line));
 }
 
 /** The person who approves looks at the store directly: what that costs is on nobody's bill. */

@@ -78,7 +78,7 @@ export class LockstepFleet implements Contender {
   }
 
   #startController(): Promise<ChildProcess> {
-    return this.#start(this.#program('cli', ['up', '--config', this.#path('fleet.yaml')]), 'Listening');
+    return this.#start(this.#program('cli', ['up', '--no-console', '--config', this.#path('fleet.yaml')]), 'Listening');
   }
 
   #startAgent(name: 'source' | 'destination'): Promise<ChildProcess> {

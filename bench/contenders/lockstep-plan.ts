@@ -26,7 +26,7 @@ export class LockstepPlan implements Contender {
     makeEmpty(this.#path('state'));
     const entries = ENTRIES[this.#workspace.scale];
     const task: PreparePlanTask = { store: this.#path('store'), state: this.#path('state'), sync: SYNC, entries };
-    await runProgram(ownProgram('prepare-plan', task, this.#workspace), this.#workspace.signal);
+    await runProgram(await ownProgram('prepare-plan', task, this.#workspace), this.#workspace.signal);
   }
 
   /** A plan once made stays: away with it. */

@@ -1,5 +1,6 @@
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { cpSync, existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { bundleProgram } from '../../build/bundle-program.ts';
 import type { Sample } from '../contender.ts';
 import { type Program, runProgram } from '../run-program.ts';
 import type { Workspace } from '../workspace.ts';
@@ -10,7 +11,8 @@ export async function runOwn<R extends { readonly work: number }>(
   task: unknown,
   workspace: Workspace,
 ): Promise<{ readonly sample: Sample; readonly result: R }> {
-  const { cpu, memory, stdout, wall } = await runProgram(ownProgram(child, task, workspace), workspace.signal);
+  const program = await ownProgram(child, task, workspace);
+  const { cpu, memory, stdout, wall } = await runProgram(program, workspace.signal);
   const result = JSON.parse(stdout) as R;
   const sample = {
     wall,
@@ -21,16 +23,20 @@ export async function runOwn<R extends { readonly work: number }>(
   return { sample, result };
 }
 
-/**
- * With Node's compile cache, so that a start does not strip the types of every source again: what is shipped is one
- * file of JavaScript.
- */
-export function ownProgram(
+/** In one file, as what is shipped for servers, the profiles beside it; made at the first need. */
+export async function ownProgram(
   child: 'plan' | 'prepare-plan' | 'scan' | 'sweep' | 'sync',
   task: unknown,
   { folder }: Workspace,
-): Program {
-  const script = fileURLToPath(new URL(`../children/${child}.ts`, import.meta.url));
+): Promise<Program> {
+  const programs = join(folder, 'programs');
+  const script = join(programs, `${child}.mjs`);
+  if (!existsSync(script)) {
+    await bundleProgram({ entry: `bench/children/${child}.ts` }, { outfile: script });
+    cpSync(join(PROJECT, 'profiles'), join(programs, 'profiles'), { recursive: true });
+  }
   const cache = `NODE_COMPILE_CACHE=${join(folder, 'compile-cache')}`;
   return { file: 'env', args: [cache, process.execPath, script, JSON.stringify(task)] };
 }
+
+const PROJECT = resolve(import.meta.dirname, '../..');

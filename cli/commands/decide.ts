@@ -3,13 +3,13 @@ import { labelled } from '#core/digest.ts';
 import { BadInput, DecisionRefused } from '#core/errors.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
 import type { SyncId } from '#core/sync.ts';
+import { lookAtSync, type SyncView } from '#functions/observe/observe-sync.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
 import { pinControlKey } from '../control-key.ts';
 import { askAboutRemovals, decide, describeVote, whileOpen } from '../decide.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { describePlan, showDifferences } from '../show/differences.ts';
 import { serverLabels } from '../show/labels.ts';
-import { lookAtSync, type SyncView } from '../sync-view.ts';
 
 export interface DecideOptions {
   readonly decision: Vote['decision'];

@@ -1,10 +1,9 @@
 import { labelled } from '#core/digest.ts';
 import { BadInput } from '#core/errors.ts';
-import { exitStatus } from '#core/verdict.ts';
-import { haveFetched, sumTransfers } from '#functions/describe-transfer.ts';
+import { listSyncs } from '#functions/observe/list-syncs.ts';
+import { pastSyncDocument } from '#functions/observe/past-sync-document.ts';
 import { type ChainLink, readChain, type States } from '#functions/verification/read-chain.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
-import { listSyncs, type PastSync } from '../list-syncs.ts';
 import { findNamedServers } from '../named-servers.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { isSound, showChain, stepOf } from '../show/chain.ts';
@@ -62,22 +61,4 @@ function linkDocument({ approval, follows, keyId, order, receipt, sequence, sign
 
 function statesDocument({ protectedState, state }: States) {
   return { state: labelled(state), protectedState: labelled(protectedState) };
-}
-
-export function pastSyncDocument({ request, verdict }: PastSync) {
-  return {
-    sync: request.sync,
-    requestedBy: request.requestedBy,
-    requestedAt: request.requestedAt,
-    source: request.source,
-    destinations: request.destinations,
-    mode: request.policy.mode,
-    ...(request.rollbackOf && { rollbackOf: request.rollbackOf }),
-    dryRun: request.policy.dryRun,
-    ...(request.policy.verify && { verify: true }),
-    verdict: verdict?.verdict ?? null,
-    plan: verdict?.plan ? labelled(verdict.plan) : null,
-    exitStatus: verdict === undefined ? null : exitStatus(verdict),
-    ...(verdict && { transfer: sumTransfers(haveFetched(verdict.destinations)) }),
-  };
 }

@@ -1,31 +1,24 @@
-import pLimit from 'p-limit';
 import { labelled } from '#core/digest.ts';
-import { InvalidDocument } from '#core/errors.ts';
-import { type Fleet, fleetServers } from '#core/fleet.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
-import type { ObjectStore } from '#core/ports/object-store.ts';
 import { removalsOf, unacknowledgedIn } from '#core/removals.ts';
-import type { ServerId } from '#core/server.ts';
-import { findStaleView } from '#core/stale-view.ts';
 import type { SyncId } from '#core/sync.ts';
+import { listSyncs } from '#functions/observe/list-syncs.ts';
+import { lookAtServers, type ServerOverview } from '#functions/observe/look-at-servers.ts';
+import { lookAtSync, type ServerView, type SyncView } from '#functions/observe/observe-sync.ts';
+import { pastSyncDocument } from '#functions/observe/past-sync-document.ts';
 import { readFleet } from '#functions/read-fleet.ts';
-import { findCurrentOrder } from '#functions/verification/issued-orders.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
 import { pinControlKey } from '../control-key.ts';
 import { howToDecide } from '../decide.ts';
-import { readStatus } from '../fleet-documents.ts';
-import { listSyncs } from '../list-syncs.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { showDifferences } from '../show/differences.ts';
-import { type ServerOverview, showFleet } from '../show/fleet.ts';
+import { showFleet } from '../show/fleet.ts';
 import { serverLabels } from '../show/labels.ts';
 import { phaseTitle, serverState } from '../show/progress.ts';
 import { showSyncs } from '../show/syncs.ts';
 import type { Paint } from '../show/text.ts';
 import { showVerdict } from '../show/verdict.ts';
 import { localEditsIn, syncDocument } from '../sync-document.ts';
-import { lookAtSync, type ServerView, type SyncView } from '../sync-view.ts';
-import { pastSyncDocument } from './history.ts';
 
 /** One sync as it stands now. */
 export async function syncStatusCommand(context: CommandContext, sync: SyncId): Promise<CommandOutcome> {
@@ -40,7 +33,8 @@ export async function fleetStatusCommand(context: CommandContext): Promise<Comma
   const { now, signal, terminal } = context;
   const store = await openExistingStore(context);
   const fleet = await readFleet(store, signal);
-  const servers = fleet === undefined ? [] : await lookAtServers(context, { store, fleet });
+  const controlKey = await pinControlKey(store, context.location.controlFolder);
+  const servers = fleet === undefined ? [] : await lookAtServers({ store, fleet, controlKey, now, signal });
   const underWay = (await listSyncs(store, RECENT, signal)).filter(({ verdict }) => verdict === undefined);
   const overview =
     servers.length === 0
@@ -69,31 +63,6 @@ function overviewDocument({ offline, server, status, trouble }: ServerOverview) 
     }),
     ...(trouble && { trouble }),
   };
-}
-
-async function lookAtServers(
-  { location, now, signal }: CommandContext,
-  { store, fleet }: { readonly store: ObjectStore; readonly fleet: Fleet },
-): Promise<ServerOverview[]> {
-  const patience = fleet.timeouts['offline-seconds'] * 1000;
-  const controlKey = await pinControlKey(store, location.controlFolder);
-  const look = async (server: ServerId): Promise<ServerOverview> => {
-    try {
-      const status = await readStatus(store, server, signal);
-      if (status === undefined) return { server, status, offline: true };
-      const offline = now().getTime() - Date.parse(status.seenAt) > patience;
-      // After the status: an order that the agent has seen by then is there by now.
-      const current = controlKey && (await findCurrentOrder({ store, controlKey, server }));
-      const stale = findStaleView(status, current || undefined, patience);
-      return { server, status, offline, ...(stale && { trouble: { kind: 'stale-view', ...stale } }) };
-    } catch (error) {
-      // What one of them wrote must not hide the others.
-      if (!(error instanceof InvalidDocument)) throw error;
-      return { server, status: undefined, offline: true, trouble: { kind: 'bad-status', detail: error.message } };
-    }
-  };
-  const parallel = pLimit(16);
-  return await Promise.all(fleetServers(fleet).map((server) => parallel(() => look(server))));
 }
 
 function showStatus(view: SyncView, paint: Paint): string {

@@ -4,6 +4,7 @@ import type { Plan } from '#core/plan.ts';
 import { removalsOf, unacknowledgedIn } from '#core/removals.ts';
 import type { SyncId } from '#core/sync.ts';
 import { exitStatus, type SyncVerdict } from '#core/verdict.ts';
+import { lookAtSync } from '#functions/observe/observe-sync.ts';
 import type { CommandContext } from '../context.ts';
 import { askAboutRemovals, decide, describeVote, howToDecide, whileOpen } from '../decide.ts';
 import { findFleet } from '../fleet-documents.ts';
@@ -14,7 +15,6 @@ import { openSession, type Session, type SyncOptions } from '../session.ts';
 import { describePlan, showDifferences } from '../show/differences.ts';
 import { showVerdict } from '../show/verdict.ts';
 import { localEditsIn, syncDocument } from '../sync-document.ts';
-import { lookAtSync } from '../sync-view.ts';
 
 /** The wizard: source and destinations, differences, confirmation, progress, result. */
 export async function syncCommand(

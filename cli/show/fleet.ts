@@ -1,26 +1,9 @@
 import { duration } from '#core/duration.ts';
 import { printable } from '#core/printable.ts';
-import type { AgentStatus } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
-import type { StaleView } from '#core/stale-view.ts';
+import type { ServerOverview, ServerTrouble } from '#functions/observe/look-at-servers.ts';
 import { grid } from './grid.ts';
 import { type Paint, time } from './text.ts';
-
-export interface ServerOverview {
-  readonly server: ServerId;
-  /** What its agent said last; `undefined` before its first word. */
-  readonly status: AgentStatus | undefined;
-  /** Whether that is longer ago than the fleet file allows. */
-  readonly offline: boolean;
-  /** What a person should look into. */
-  readonly trouble?: ServerTrouble | undefined;
-}
-
-export type ServerTrouble =
-  /** It, or this command, is shown an old store. */
-  | ({ readonly kind: 'stale-view' } & StaleView)
-  /** What its agent said last is not that. */
-  | { readonly kind: 'bad-status'; readonly detail: string };
 
 export function showFleet(
   servers: readonly ServerOverview[],

@@ -2,7 +2,7 @@ import { shortCode } from '#core/plan.ts';
 import type { Progress, Receipt } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import { describeSeconds } from '#functions/describe-transfer.ts';
-import type { ServerView, SyncView } from '../sync-view.ts';
+import type { ServerView, SyncView } from '#functions/observe/observe-sync.ts';
 import type { Labels } from './labels.ts';
 import { bytes, count, type Paint, type Tone, time } from './text.ts';
 

@@ -1,6 +1,6 @@
 import { printable } from '#core/printable.ts';
 import { describeTransfer, haveFetched, sumTransfers } from '#functions/describe-transfer.ts';
-import type { PastSync } from '../list-syncs.ts';
+import type { PastSync } from '#functions/observe/list-syncs.ts';
 import { grid } from './grid.ts';
 import { enumerate, type Paint, time } from './text.ts';
 import { toneOf } from './verdict.ts';

@@ -8,4 +8,6 @@ export interface Mail {
   readonly to: readonly string[];
   readonly subject: string;
   readonly text: string;
+  /** The same for mail programs that show it; whatever is put into it is escaped. */
+  readonly html?: string;
 }

@@ -1,8 +1,9 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseValue } from '#core/documents.ts';
 import { ApprovalExpired } from '#core/errors.ts';
 import { approvalTokenId, keys } from '#core/keys.ts';
 import { syncIdSchema } from '#core/sync.ts';
+import { tell } from '../counted-events.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { signal } from '../signal/signal.ts';
 import { createOnce, loadRequest, requirePlan } from '../sync-documents.ts';
@@ -14,7 +15,7 @@ const eventSchema = z.strictObject({ sync: syncIdSchema, token: z.string() });
 /** Tells the approvers, once, and leaves the token to wait for their decision. Throws ApprovalExpired. */
 export async function approval(dependencies: Dependencies, event: unknown): Promise<void> {
   const { sync, token } = parseValue('approval event', eventSchema, event);
-  const { store, signer, notifier, now } = dependencies;
+  const { store, signer, notifier, now, log } = dependencies;
   const request = await loadRequest(store, sync);
   const plan = await requirePlan(store, sync, signer.publicKey);
   const isDecided = (await store.head(keys.decision(sync))) !== undefined;
@@ -24,9 +25,10 @@ export async function approval(dependencies: Dependencies, event: unknown): Prom
   }
   await parkToken(store, approvalTokenId(sync), token);
   if (!isDecided && request.notify.length > 0 && (await store.head(keys.approvalRequested(sync))) === undefined) {
-    await notifier.send(approvalMail(plan, request.notify));
+    await notifier.send(await approvalMail({ plan, to: request.notify, consoleUrl: request.consoleUrl }));
   }
-  await createOnce(store, keys.approvalRequested(sync), { plan: plan.digest, at: now().toISOString() });
+  const requested = { plan: plan.digest, at: now().toISOString() };
+  if (await createOnce(store, keys.approvalRequested(sync), requested)) tell(log, 'approval-requested', { sync });
   // A decision may have been made before an earlier attempt was lost: no event comes for that any more.
   await signal(dependencies, keys.decision(sync));
   if ((await store.head(keys.cancelled(sync))) !== undefined) await signal(dependencies, keys.cancelled(sync));

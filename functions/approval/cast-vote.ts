@@ -71,7 +71,8 @@ async function decide(dependencies: VoteDependencies, plan: Plan): Promise<Decis
   return findDecision(dependencies, plan.sync);
 }
 
-async function loadVotes({ store }: VoteDependencies, plan: Plan): Promise<Vote[]> {
+/** Those that count, the earliest first. */
+export async function loadVotes({ store }: Pick<Dependencies, 'store'>, plan: Plan): Promise<Vote[]> {
   const votes: Vote[] = [];
   for await (const { key } of store.list(keys.votes(plan.sync))) {
     const stored = await store.get(key);

@@ -1,4 +1,11 @@
 import { createHandler } from '../create-handler.ts';
+import { openSigner } from '../openers/signer.ts';
+import { openStore } from '../openers/store.ts';
+import { openTokens } from '../openers/tokens.ts';
 import { inventory } from './inventory.ts';
 
-export const handler = createHandler(process.env, inventory);
+export const handler = createHandler(
+  process.env,
+  { store: openStore, signer: openSigner, tokens: openTokens },
+  inventory,
+);

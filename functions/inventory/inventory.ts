@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { encodeDocument, parseValue } from '#core/documents.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { serverIdSchema } from '#core/server.ts';
@@ -8,7 +8,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { issueOrder } from '../issue-order.ts';
 import { signal } from '../signal/signal.ts';
 import { loadRequest } from '../sync-documents.ts';
-import { parkToken } from '../waiting.ts';
+import { parkBeatingToken } from '../waiting.ts';
 
 const eventSchema = z.discriminatedUnion('step', [
   z.strictObject({ step: z.literal('prepare'), sync: syncIdSchema }),
@@ -53,7 +53,7 @@ async function takeInventory(dependencies: InventoryDependencies, { sync, server
   const { store } = dependencies;
   const request = await loadRequest(store, sync);
   const order = orderId(sync, 'inventory', server);
-  await parkToken(store, order, token);
+  await parkBeatingToken(store, order, { token, silenceSeconds: request.timeouts.offlineSeconds });
   const { verify } = request.policy;
   const snapshot = server === request.source && verify !== true;
   if (snapshot) await assertNoSweep(dependencies, sync);

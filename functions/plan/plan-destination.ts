@@ -18,7 +18,7 @@ import { loadReceipt } from '../sync-documents.ts';
 import type { TransferEstimator } from './estimate-transfer.ts';
 import { findLocalEdits } from './find-local-edits.ts';
 import { notableChanges } from './notable-changes.ts';
-import type { PlanningSource } from './plan.ts';
+import type { PlanningSource } from './plan-copies.ts';
 import { loadManifest } from './stock.ts';
 
 export interface DestinationToPlan {
@@ -108,7 +108,7 @@ function removalsIn({ classes, counts }: Differences, { maxRemovalPercent, only 
 }
 
 /** The plan says of the source what its receipt says; that is what the manifest says, too. */
-function assertSummary({ manifest, receipt }: PlanningSource, read: ManifestSummary): void {
+export function assertSummary({ manifest, receipt }: PlanningSource, read: ManifestSummary): void {
   if (canonicalJson(read) !== canonicalJson(receipt.summary))
     throw new InvalidDocument(manifest.what, 'its receipt sums it up otherwise');
 }

@@ -3,33 +3,39 @@ import { InvalidDocument } from '#core/errors.ts';
 import { findWayBackRefusal } from '#core/guards.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { entriesOf, summaryOf } from '#core/manifest-lines.ts';
-import { decodePart, encodePart, PART_FORMAT, type Plan, type PlannedDestination, type PlanPart } from '#core/plan.ts';
+import {
+  decodePart,
+  encodePart,
+  PART_FORMAT,
+  type Plan,
+  type PlannedDestination,
+  type PlanPart,
+  plannedFor,
+} from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { InventoryReceipt } from '#core/receipt.ts';
 import { findRollback, type Rollback } from '#core/rollback.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId, SyncRequest } from '#core/sync.ts';
-import type { Dependencies } from '../dependencies.ts';
 import { loadReceipt, requirePlan } from '../sync-documents.ts';
 import { withSeconds } from './estimate-transfer.ts';
 import { notableChanges } from './notable-changes.ts';
 import { shorten, withoutInventory } from './plan-destination.ts';
+import type { PlanDependencies, Planning } from './planning.ts';
 import { loadManifest } from './stock.ts';
 
-/** What leads each destination back to what it held before the sync that is rolled back; its source is not asked. */
-export async function planRollback(
-  { signer, store }: Pick<Dependencies, 'store' | 'signer'>,
-  request: SyncRequest,
-): Promise<Pick<Plan, 'source' | 'destinations'>> {
+/** For what leads destinations back to what they held before the sync that is rolled back; its source is not asked. */
+export async function openRollback({ signer, store }: PlanDependencies, request: SyncRequest): Promise<Planning> {
   const { rollbackOf } = request;
   if (rollbackOf === undefined) throw new InvalidDocument(keys.request(request.sync), 'it is a rollback of no sync');
   const past = await requirePlan(store, rollbackOf, signer.publicKey);
-  const destinations = [];
-  for (const server of request.destinations) {
-    destinations.push(await planDestination({ store, request, rollbackOf, past, server }));
-  }
   const { secondsUploading: _, ...source } = past.source;
-  return { source: { ...source, bytesUploaded: 0, leftOut: 0, leftOutNotable: [] }, destinations };
+  return {
+    entries: source.artifacts,
+    assertSource: () => undefined,
+    describeSource: () => ({ ...source, bytesUploaded: 0, leftOut: 0, leftOutNotable: [] }),
+    planDestination: (server) => planDestination({ store, request, rollbackOf, past, server }),
+  };
 }
 
 interface DestinationToPlan {
@@ -114,7 +120,7 @@ async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryRe
 type Changes = Extract<Rollback, { readonly outcome: 'changes' }>;
 
 async function loadPastPart({ past, rollbackOf, server, store }: DestinationToPlan): Promise<PlanPart> {
-  const planned = past.destinations.find((destination) => destination.server === server);
+  const planned = plannedFor(past, server);
   if (planned?.outcome !== 'changes')
     throw new InvalidDocument(`plan of sync ${rollbackOf}`, `nothing was planned for ${server}`);
   const key = keys.part(rollbackOf, server, planned.part);

@@ -1,72 +1,79 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseValue } from '#core/documents.ts';
-import { SourceUnavailable } from '#core/errors.ts';
-import { keys, orderId } from '#core/keys.ts';
-import type { LeftOut, ManifestSummary } from '#core/manifest.ts';
-import { findLeftOut, type StoredManifest } from '#core/manifest-lines.ts';
+import { keys } from '#core/keys.ts';
 import { hasChanges, PLAN_FORMAT, type Plan, planDigest } from '#core/plan.ts';
-import type { InventoryReceipt } from '#core/receipt.ts';
 import { sign } from '#core/signed.ts';
-import { type CopyMode, type SyncId, type SyncRequest, syncIdSchema } from '#core/sync.ts';
-import type { Dependencies } from '../dependencies.ts';
-import { readFleet } from '../read-fleet.ts';
-import { createOnce, loadPlan, loadReceipt, loadRequest, requirePlan } from '../sync-documents.ts';
+import { type SyncRequest, syncIdSchema } from '#core/sync.ts';
+import { type CountedEvents, tell } from '../counted-events.ts';
+import { createOnce, loadPlan, loadRequest, requirePlan } from '../sync-documents.ts';
 import { type Wave, writeFirstWave } from '../waves.ts';
-import { TransferEstimator } from './estimate-transfer.ts';
-import { planDestination } from './plan-destination.ts';
-import { planRollback } from './plan-rollback.ts';
-import { loadManifest } from './stock.ts';
+import { batchSchema, divide, joinBatches, planBatch, writeBatches } from './batches.ts';
+import { openPlanning, type PlanDependencies, planDestinations } from './planning.ts';
 
 /** What the workflow carries from here on. */
 export interface Planned {
-  readonly next: 'approve' | 'report';
+  readonly next: 'approve' | 'divide' | 'report';
   /** Seconds until the plan expires. */
   readonly approvalSeconds: number;
   readonly wave: Wave;
+  /** Key of a JSON array of `{ first, count }`; there is something behind it where `next` is `divide`. */
+  readonly batches: string;
 }
 
-const MOST_LEFT_OUT = 10;
+const eventSchema = z.discriminatedUnion('step', [
+  z.strictObject({ step: z.literal('plan'), sync: syncIdSchema }),
+  batchSchema.extend({ step: z.literal('batch'), sync: syncIdSchema }),
+  z.strictObject({ step: z.literal('join'), sync: syncIdSchema }),
+]);
 
-const eventSchema = z.strictObject({ sync: syncIdSchema });
-
-type PlanDependencies = Pick<Dependencies, 'store' | 'signer' | 'now'>;
-
-/** Makes the one plan of a sync from the inventories that came in; a plan once made stays. */
-export async function plan(dependencies: PlanDependencies, event: unknown): Promise<Planned> {
-  const { sync } = parseValue('plan event', eventSchema, event);
-  const { store, signer, now } = dependencies;
-  const request = await loadRequest(store, sync);
-  if (request.policy.verify === true) return nothingToPlan(sync);
-  const made = (await loadPlan(store, sync, signer.publicKey)) ?? (await makePlan(dependencies, request));
-  return {
-    next: hasChanges(made) && !made.policy.dryRun ? 'approve' : 'report',
-    approvalSeconds: secondsToDecide(made, now()),
-    wave: await writeFirstWave(store, made, request.waveSize),
-  };
+/**
+ * Makes the one plan of a sync from the inventories that came in; a plan once made stays. More destinations than one
+ * call can plan are divided into batches, each planned by a call of its own, and joined at the end.
+ */
+export async function plan(dependencies: PlanDependencies, event: unknown): Promise<Planned | undefined> {
+  const parsed = parseValue('plan event', eventSchema, event);
+  const request = await loadRequest(dependencies.store, parsed.sync);
+  switch (parsed.step) {
+    case 'plan':
+      return await planOrDivide(dependencies, request);
+    case 'batch':
+      return void (await planBatch(dependencies, request, parsed));
+    case 'join':
+      return await join(dependencies, request);
+  }
 }
 
-/** To verify is to take stock and to compare, which is the report's. */
-function nothingToPlan(sync: SyncId): Planned {
-  const wave = { index: 0, items: keys.waveItems(sync, 0), more: false, bad: 0 };
-  return { next: 'report', approvalSeconds: 60, wave };
+async function planOrDivide(dependencies: PlanDependencies, request: SyncRequest): Promise<Planned> {
+  const { sync } = request;
+  // To verify is to take stock and to compare, which is the report's.
+  if (request.policy.verify === true) return withoutPlan(request, 'report');
+  const made = await loadPlan(dependencies.store, sync, dependencies.signer.publicKey);
+  if (made !== undefined) return await describe(dependencies, request, made);
+  const planning = await openPlanning(dependencies, request);
+  const batches = divide(request.destinations.length, planning.entries);
+  if (batches.length > 1) {
+    planning.assertSource();
+    await writeBatches(dependencies, sync, batches);
+    return withoutPlan(request, 'divide');
+  }
+  const destinations = await planDestinations(planning, request.destinations);
+  return await finish(dependencies, request, { source: planning.describeSource(), destinations });
 }
 
-export interface PlanningSource {
-  readonly receipt: InventoryReceipt & { readonly snapshot: NonNullable<InventoryReceipt['snapshot']> };
-  readonly manifest: StoredManifest;
+async function join(dependencies: PlanDependencies, request: SyncRequest): Promise<Planned> {
+  const made = await loadPlan(dependencies.store, request.sync, dependencies.signer.publicKey);
+  if (made !== undefined) return await describe(dependencies, request, made);
+  const planning = await openPlanning(dependencies, request);
+  const destinations = await joinBatches(dependencies, request);
+  return await finish(dependencies, request, { source: planning.describeSource(), destinations });
 }
 
-/** Once the plan has expired, what the approval function itself needs to find the decision that was made in time. */
-function secondsToDecide(plan: Plan, now: Date): number {
-  const left = Math.ceil((Date.parse(plan.expiresAt) - now.getTime()) / 1000);
-  return left > 0 ? left : 60;
-}
-
-async function makePlan(dependencies: PlanDependencies, request: SyncRequest): Promise<Plan> {
-  const { store, signer, now } = dependencies;
-  const { mode } = request.policy;
-  const planned =
-    mode === 'rollback' ? await planRollback(dependencies, request) : await planCopies(store, request, mode);
+async function finish(
+  dependencies: PlanDependencies,
+  request: SyncRequest,
+  planned: Pick<Plan, 'source' | 'destinations'>,
+): Promise<Planned> {
+  const { store, signer, now, log } = dependencies;
   const createdAt = now();
   const unsigned = {
     format: PLAN_FORMAT,
@@ -78,64 +85,33 @@ async function makePlan(dependencies: PlanDependencies, request: SyncRequest): P
     ...(request.rollbackOf && { rollbackOf: request.rollbackOf }),
     ...planned,
   } as const;
-  await createOnce(store, keys.plan(request.sync), await sign({ ...unsigned, digest: planDigest(unsigned) }, signer));
+  const signed = await sign({ ...unsigned, digest: planDigest(unsigned) }, signer);
+  if (await createOnce(store, keys.plan(request.sync), signed)) tell(log, 'plan-made', tellingOf(signed.payload));
   // Another attempt may have been first; what counts is what is there.
-  return requirePlan(store, request.sync, signer.publicKey);
+  return await describe(dependencies, request, await requirePlan(store, request.sync, signer.publicKey));
 }
 
-/** What the destinations lack or have otherwise than the source. */
-async function planCopies(
-  store: Dependencies['store'],
-  request: SyncRequest,
-  mode: CopyMode,
-): Promise<Pick<Plan, 'source' | 'destinations'>> {
-  const source = await readSource(store, request);
-  const fleet = await readFleet(store);
-  const { receipt } = source;
-  const estimator = new TransferEstimator(store, receipt.snapshot);
-  const destinations = [];
-  for (const server of request.destinations) {
-    destinations.push(await planDestination({ store, request, mode, source, server, estimator, fleet }));
-  }
+function tellingOf({ destinations, sync }: Plan): CountedEvents['plan-made'] {
+  const estimated = destinations.map((one) => (one.outcome === 'changes' ? (one.estimate?.bytes ?? 0) : 0));
+  return { sync, destinations: destinations.length, bytes: estimated.reduce((sum, bytes) => sum + bytes, 0) };
+}
+
+async function describe({ now, store }: PlanDependencies, request: SyncRequest, made: Plan): Promise<Planned> {
   return {
-    source: {
-      server: request.source,
-      manifest: receipt.summary.manifest,
-      artifacts: receipt.summary.artifacts,
-      bytes: receipt.summary.bytes,
-      bytesUploaded: receipt.bytesUploaded,
-      ...(receipt.secondsUploading !== undefined && { secondsUploading: receipt.secondsUploading }),
-      protected: receipt.summary.protected,
-      leftOut: leftOut(receipt.summary),
-      leftOutNotable: notableLeftOut(source),
-    },
-    destinations,
+    next: hasChanges(made) && !made.policy.dryRun ? 'approve' : 'report',
+    approvalSeconds: secondsToDecide(made, now()),
+    wave: await writeFirstWave(store, made, request.waveSize),
+    batches: keys.planBatches(request.sync),
   };
 }
 
-async function readSource(store: Dependencies['store'], request: SyncRequest): Promise<PlanningSource> {
-  const { source, sync } = request;
-  const receipt = await loadReceipt(store, source, orderId(sync, 'inventory', source));
-  if (receipt === undefined) {
-    throw new SourceUnavailable(
-      `the source ${source} did not answer within ${request.timeouts.offlineSeconds} seconds: is its agent running?`,
-    );
-  }
-  if (receipt.step !== 'inventory' || receipt.outcome !== 'DONE') {
-    throw new SourceUnavailable(
-      `the source ${source} could not take stock: ${'detail' in receipt ? receipt.detail : ''}`,
-    );
-  }
-  const { snapshot } = receipt;
-  if (snapshot === undefined) throw new SourceUnavailable(`the source ${source} answered without a snapshot`);
-  return { receipt: { ...receipt, snapshot }, manifest: await loadManifest(store, source, receipt.summary.manifest) };
+function withoutPlan({ sync }: SyncRequest, next: Planned['next']): Planned {
+  const wave = { index: 0, items: keys.waveItems(sync, 0), more: false, bad: 0 };
+  return { next, approvalSeconds: 60, wave, batches: keys.planBatches(sync) };
 }
 
-/** A name that was left out is something a person should see; which of many matters little. */
-function notableLeftOut({ manifest, receipt }: PlanningSource): LeftOut[] {
-  return leftOut(receipt.summary) === 0 ? [] : findLeftOut(manifest, MOST_LEFT_OUT);
-}
-
-function leftOut({ links, special, unnameable, unrecognised }: ManifestSummary): number {
-  return unrecognised + links + special + unnameable;
+/** Once the plan has expired, what the approval function itself needs to find the decision that was made in time. */
+function secondsToDecide(plan: Plan, now: Date): number {
+  const left = Math.ceil((Date.parse(plan.expiresAt) - now.getTime()) / 1000);
+  return left > 0 ? left : 60;
 }

@@ -1,4 +1,5 @@
 import { createHandler } from '../create-handler.ts';
+import { openStore } from '../openers/store.ts';
 import { prune } from './prune.ts';
 
-export const handler = createHandler(process.env, prune);
+export const handler = createHandler(process.env, { store: openStore }, prune);

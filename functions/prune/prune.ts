@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Sha256 } from '#core/digest.ts';
 import { parseValue } from '#core/documents.ts';
 import { type ContentKey, keys, parseContentKey } from '#core/keys.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Sha256, sha256Schema } from '#core/digest.ts';
 import { parseDocument } from '#core/documents.ts';
 import { keys, orderId, parseExecutionKey, parseSyncKey } from '#core/keys.ts';

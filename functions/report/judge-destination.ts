@@ -1,6 +1,6 @@
 import { InvalidDocument } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
-import { decodePart, type Plan, type PlannedDestination } from '#core/plan.ts';
+import { decodePartHeader, type Plan, type PlannedDestination, plannedFor } from '#core/plan.ts';
 import type { ApplyReceipt, FailureReceipt } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import { type DestinationVerdict, findReceiptFlaw } from '#core/verdict.ts';
@@ -22,7 +22,7 @@ export async function judgeDestination(
   dependencies: JudgeDependencies,
   { plan, server }: DestinationToJudge,
 ): Promise<DestinationVerdict> {
-  const planned = plan.destinations.find((destination) => destination.server === server);
+  const planned = plannedFor(plan, server);
   if (planned === undefined) return notAttempted(server);
   switch (planned.outcome) {
     case 'in-sync':
@@ -103,7 +103,7 @@ async function judgeSuccess(
 ) {
   const stored = await store.get(keys.part(plan.sync, planned.server, planned.part));
   if (stored === undefined) throw new InvalidDocument(`plan part ${planned.part}`, 'it is gone from the store');
-  const flaw = findReceiptFlaw(receipt, plan, decodePart(stored.body, planned.part));
+  const flaw = findReceiptFlaw(receipt, plan, decodePartHeader(stored.body, planned.part));
   if (flaw !== undefined) throw new InvalidDocument('receipt', flaw);
   return { verdict: 'SUCCEEDED' } as const;
 }

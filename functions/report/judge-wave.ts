@@ -1,13 +1,16 @@
 import { ErrorBudgetSpent, Interrupted } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
+import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
 import { endedWell } from '#core/verdict.ts';
+import { tell } from '../counted-events.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { lookAtAll, PARTS_AT_ONCE } from '../look-at-all.ts';
 import { createOnce, loadRequest, requirePlan } from '../sync-documents.ts';
 import { serversOfWave, type Wave, writeWave } from '../waves.ts';
 import { judgeDestination } from './judge-destination.ts';
 
-type JudgeDependencies = Pick<Dependencies, 'store' | 'signer' | 'now'>;
+type JudgeDependencies = Pick<Dependencies, 'store' | 'signer' | 'now' | 'log'>;
 
 export interface WaveToJudge {
   readonly sync: SyncId;
@@ -18,14 +21,15 @@ export interface WaveToJudge {
 
 /** Counts what ended badly so far against the error budget; throws ErrorBudgetSpent, else gives the next wave. */
 export async function judgeWave(dependencies: JudgeDependencies, judged: WaveToJudge): Promise<Wave> {
-  const { store, signer, now } = dependencies;
+  const { store, signer, now, log } = dependencies;
   const { sync, wave } = judged;
   const { waveSize, errorBudget } = await loadRequest(store, sync);
   const plan = await requirePlan(store, sync, signer.publicKey);
-  let { bad } = judged;
-  for (const server of serversOfWave(plan, waveSize, wave)) {
-    if (!endedWell(await judgeDestination(dependencies, { plan, server }))) bad++;
-  }
+  const servers = serversOfWave(plan, waveSize, wave);
+  const judge = (server: ServerId) => judgeDestination(dependencies, { plan, server });
+  const verdicts = await lookAtAll(servers, judge, PARTS_AT_ONCE);
+  const bad = judged.bad + verdicts.filter((verdict) => !endedWell(verdict)).length;
+  if (servers.length > 0) tell(log, 'wave-applied', { sync, wave, bad });
   const next = await writeWave(store, { plan, waveSize, index: wave + 1, bad });
   if ((bad > 0 || next.more) && (await store.head(keys.cancelled(sync))) !== undefined) {
     throw new Interrupted(`sync ${sync} was cancelled`);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseValue } from '#core/documents.ts';
 import { syncIdSchema } from '#core/sync.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -17,7 +17,7 @@ const eventSchema = z.discriminatedUnion('step', [
     step: z.literal('report'),
     sync: syncIdSchema,
     ending: z.enum(['planned', 'applied', 'rejected', 'expired', 'halted', 'failed']),
-    error: z.object({ Error: z.string(), Cause: z.string().optional() }).optional(),
+    error: z.object({ Error: z.string(), Cause: z.string().nullish() }).optional(),
   }),
 ]);
 

@@ -1,5 +1,4 @@
-import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDocument } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
@@ -16,8 +15,10 @@ import {
   VERDICT_FORMAT,
 } from '#core/verdict.ts';
 import { updateBaseline } from '../baseline.ts';
+import { type CountedEvents, tell } from '../counted-events.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { wasOrderIssued } from '../issue-order.ts';
+import { lookAtAll, MANIFESTS_AT_ONCE, PARTS_AT_ONCE } from '../look-at-all.ts';
 import { createOnce, loadPlan, loadReceipt, loadRequest } from '../sync-documents.ts';
 import { judgeVerification } from '../verification/judge-verification.ts';
 import { withdrawOrders } from '../withdraw-orders.ts';
@@ -28,7 +29,7 @@ export interface SyncEnded {
   readonly sync: SyncId;
   readonly ending: Ending;
   /** As a `Catch` gives it. */
-  readonly error?: { readonly Error: string; readonly Cause?: string | undefined } | undefined;
+  readonly error?: { readonly Error: string; readonly Cause?: string | null | undefined } | undefined;
 }
 
 type VerdictDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now' | 'log'>;
@@ -38,7 +39,7 @@ export async function writeVerdict(
   dependencies: VerdictDependencies,
   { sync, ending, error }: SyncEnded,
 ): Promise<{ readonly endedWell: boolean }> {
-  const { store, now } = dependencies;
+  const { store, now, log } = dependencies;
   const request = await loadRequest(store, sync);
   const earlier = await findVerdict(store, sync);
   if (earlier !== undefined) return { endedWell: exitStatus(earlier) === 0 };
@@ -63,10 +64,20 @@ export async function writeVerdict(
   };
   await rememberWhatIsLeft(store, plan, destinations);
   await tellApprovers(dependencies, request, verdict);
-  await createOnce(store, keys.verdict(sync), verdict);
+  if (await createOnce(store, keys.verdict(sync), verdict)) tell(log, 'sync-ended', tellingOf(verdict));
   // Another attempt may have been first; what counts is what is there.
   const written = (await findVerdict(store, sync)) ?? verdict;
   return { endedWell: exitStatus(written) === 0 };
+}
+
+function tellingOf({ destinations, source, sync, verdict }: SyncVerdict): CountedEvents['sync-ended'] {
+  const alike = Object.groupBy(destinations, (destination) => destination.verdict);
+  return {
+    sync,
+    verdict,
+    destinations: Object.fromEntries(Object.entries(alike).map(([name, all]) => [name, all.length])),
+    bytes: destinations.reduce((sum, { bytesFetched }) => sum + bytesFetched, source.bytesUploaded),
+  };
 }
 
 export async function findVerdict(store: Dependencies['store'], sync: SyncId): Promise<SyncVerdict | undefined> {
@@ -81,8 +92,7 @@ async function rememberWhatIsLeft(
   destinations: readonly DestinationVerdict[],
 ): Promise<void> {
   if (plan === undefined) return;
-  const parallel = pLimit(PARALLEL_UPDATES);
-  await Promise.all(destinations.map((one) => parallel(() => updateBaseline(store, plan, one))));
+  await lookAtAll(destinations, (one) => updateBaseline(store, plan, one));
 }
 
 /** A plan that cannot be trusted any more is no plan; the verdict says what was ordered by it. */
@@ -105,7 +115,7 @@ async function tellApprovers(
   if (request.notify.length === 0) return;
   if ((await store.head(keys.approvalRequested(request.sync))) === undefined) return;
   try {
-    await notifier.send(verdictMail(verdict, request.notify));
+    await notifier.send(await verdictMail({ verdict, to: request.notify, consoleUrl: request.consoleUrl }));
   } catch (error) {
     log('mail-not-sent', { sync: request.sync, problem: String(error) });
   }
@@ -134,11 +144,9 @@ async function verifyAll(
   { signer, store }: VerdictDependencies,
   { destinations, source, sync }: SyncRequest,
 ): Promise<DestinationVerdict[]> {
-  const verdicts: DestinationVerdict[] = [];
-  for (const server of [source, ...destinations]) {
-    verdicts.push(await judgeVerification({ store, controlKey: signer.publicKey, server }, sync));
-  }
-  return verdicts;
+  const { publicKey: controlKey } = signer;
+  const judge = (server: ServerId) => judgeVerification({ store, controlKey, server }, sync);
+  return await lookAtAll([source, ...destinations], judge, MANIFESTS_AT_ONCE);
 }
 
 async function judgeAll(
@@ -146,15 +154,11 @@ async function judgeAll(
   request: SyncRequest,
   plan: Plan | undefined,
 ): Promise<DestinationVerdict[]> {
-  const verdicts: DestinationVerdict[] = [];
-  for (const server of request.destinations) {
-    verdicts.push(
-      await (plan === undefined
-        ? judgeWithoutPlan(dependencies, request.sync, server)
-        : judgeDestination(dependencies, { plan, server })),
-    );
-  }
-  return verdicts;
+  const judge = (server: ServerId) =>
+    plan === undefined
+      ? judgeWithoutPlan(dependencies, request.sync, server)
+      : judgeDestination(dependencies, { plan, server });
+  return await lookAtAll(request.destinations, judge, PARTS_AT_ONCE);
 }
 
 function explain(
@@ -202,5 +206,3 @@ function sourceOf({ source }: Plan): SyncVerdict['source'] {
   const seconds = secondsUploading !== undefined && { secondsUploading };
   return { server, manifest, artifacts, bytes, bytesUploaded, ...seconds };
 }
-
-const PARALLEL_UPDATES = 16;

@@ -1,10 +1,12 @@
-import { z } from 'zod';
 import { createHandler } from '../create-handler.ts';
+import { forEachCreated } from '../for-each-created.ts';
+import { openSigner } from '../openers/signer.ts';
+import { openStore } from '../openers/store.ts';
+import { openTokens } from '../openers/tokens.ts';
 import { signal } from './signal.ts';
 
-/** "Object Created", as EventBridge brings it from S3. */
-const eventSchema = z.object({ detail: z.object({ object: z.object({ key: z.string().max(1024) }) }) });
-
-export const handler = createHandler(process.env, (dependencies, event) =>
-  signal(dependencies, eventSchema.parse(event).detail.object.key),
+export const handler = createHandler(
+  process.env,
+  { store: openStore, signer: openSigner, tokens: openTokens },
+  forEachCreated(signal),
 );

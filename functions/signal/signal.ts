@@ -5,6 +5,7 @@ import { approvalTokenId, keys, type OrderId, parseSignalKey, type TokenId } fro
 import { signedProgressSchema } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
+import { tell } from '../counted-events.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { assertSignedByAgent, loadReceipt, requirePlan } from '../sync-documents.ts';
 import { dropToken, findToken, takeBeat } from '../waiting.ts';
@@ -32,7 +33,7 @@ export async function signal(dependencies: SignalDependencies, key: string): Pro
   } catch (error) {
     if (error instanceof TaskTokenGone) return;
     if (!(error instanceof InvalidDocument || error instanceof DecisionRefused)) throw error;
-    dependencies.log('signal-ignored', { key, problem: error.message });
+    tell(dependencies.log, 'signal-refused', { key, problem: error.message });
   }
 }
 

@@ -59,7 +59,7 @@ async function provenByApply(
   const stored = await store.get(keys.part(order.sync, server, receipt.part));
   if (plan === undefined || stored === undefined) return undefined;
   const part = decodePart(stored.body, receipt.part);
-  if (findReceiptFlaw(receipt, plan, part) !== undefined) return undefined;
+  if (findReceiptFlaw(receipt, plan, part.header) !== undefined) return undefined;
   return {
     ...told(order, receipt),
     ...receipt.after,

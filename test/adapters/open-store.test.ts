@@ -48,6 +48,8 @@ describe('openStore', () => {
     's3://bucket/../other',
     's3://bucket/a//b',
     's3://bucket/a?b',
+    's3://bucket?owner=me',
+    's3://bucket/a?owner=1234567890123',
   ])('does not understand %j, and says what it expects', async (url) => {
     const opening = openStore(url);
     await expect(opening).rejects.toThrow(BadInput);
@@ -56,6 +58,11 @@ describe('openStore', () => {
 
   test.skipIf(process.platform === 'win32')('does not take file://store for a folder beside', async () => {
     await expect(openStore('file://store/a')).rejects.toThrow('expected file:///absolute/folder');
+  });
+
+  test.each(['s3://fleet-bucket', 's3://fleet-bucket/plants/north'])('opens %s of one owner', async (url) => {
+    vi.stubEnv('AWS_REGION', 'eu-central-1');
+    expect((await openStore(`${url}?owner=123456789012`)).url).toBe(url);
   });
 
   test('asks for the region where there is none', async () => {

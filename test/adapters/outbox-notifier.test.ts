@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import PostalMime from 'postal-mime';
 import { describe, expect, test } from 'vitest';
 import { OutboxNotifier } from '#adapters/outbox-notifier.ts';
-import { BadInput } from '#core/errors.ts';
+import { BadInput, ServicePermanent } from '#core/errors.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';
 
 const MAIL = { to: ['ops@example.org'], subject: 'Approve a sync', text: 'One file differs.' };
@@ -53,6 +53,15 @@ describe('OutboxNotifier', () => {
     await expect(outbox.notifier.send(mail)).rejects.toThrow(BadInput);
     expect(outbox.lines).toEqual([]);
     await expect(readdir(outbox.folder)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('says what keeps a mail from being left, and what to do', async () => {
+    const outbox = await openOutbox();
+    await writeFile(outbox.folder, 'a file where the folder should be');
+    const sending = outbox.notifier.send(MAIL);
+    await expect(sending).rejects.toThrow(ServicePermanent);
+    await expect(sending).rejects.toThrow(`outbox ${outbox.folder}: the mail cannot be left there: `);
+    expect(outbox.lines).toEqual([]);
   });
 
   test('takes a text that looks like headers for text', async () => {

@@ -178,6 +178,8 @@ export class Control {
       plan: PLAN,
       part: part.digest,
       order: orderId(header.sync, 'apply', header.server),
+      allowShrink: true,
+      allowVanished: ['configuration', 'firmware'],
       ...more,
     });
   }

@@ -1,12 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
 import { encodeChunk } from '#agents/code-chunk.ts';
-import { type FetchRequest, fetchContents, scratchBytes } from '#agents/fetch.ts';
+import { createCuttingBlock } from '#agents/cutter.ts';
+import { type FetchRequest, fetchContents } from '#agents/fetch.ts';
 import type { FilePiece } from '#agents/file-piece.ts';
+import { cutSizesOf } from '#agents/gear.ts';
 import { createOnce } from '#agents/pack-writer.ts';
 import type { Chunk, Recipe } from '#core/chunk-index.ts';
+import { LONGEST_CHUNK } from '#core/chunk-sizes.ts';
 import { type Sha256, sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
@@ -17,6 +20,7 @@ import { testFolder } from './test-folder.ts';
 const CHUNK_BYTES = 50_000;
 const CHUNKS = 40;
 const RANGE_BYTES = 2 * CHUNK_BYTES;
+const MTIME = 1_600_000_000_123;
 
 let folder: string;
 let store: FallibleStore;
@@ -56,17 +60,26 @@ function pieces(count: number, label = ''): Buffer[] {
   return Array.from({ length: count }, (_, index) => noise(`${label}${index}`, CHUNK_BYTES));
 }
 
-async function fetch(recipe: Recipe, more: Partial<FetchRequest> = {}): Promise<{ fetched: number; written: number }> {
-  const sum = { fetched: 0, written: 0 };
-  await fetchContents({
+function request(): Omit<FetchRequest, 'files'> {
+  return {
     store,
     workers: WORKERS,
-    files: [{ path: join(folder, 'file'), recipe }],
     snapshotKey: 'snapshots/x',
     scratch: join(folder, 'bases'),
     own: new Map(),
+    seeds: [],
+    assertSpaceFor: async () => undefined,
     rangeBytes: () => RANGE_BYTES,
     signal: new AbortController().signal,
+    onProgress: () => undefined,
+  };
+}
+
+async function fetch(recipe: Recipe, more: Partial<FetchRequest> = {}): Promise<{ fetched: number; written: number }> {
+  const sum = { fetched: 0, written: 0 };
+  await fetchContents({
+    ...request(),
+    files: [{ path: join(folder, 'file'), recipe }],
     onProgress: ({ fetched, written }) => {
       sum.fetched += fetched;
       sum.written += written;
@@ -74,6 +87,11 @@ async function fetch(recipe: Recipe, more: Partial<FetchRequest> = {}): Promise<
     ...more,
   });
   return sum;
+}
+
+/** Paths of files that need no sealing. */
+function dressed(path: string, recipe: Recipe): Promise<ReadonlySet<string>> {
+  return fetchContents({ ...request(), files: [{ path, recipe, dress: { mode: 0o640, mtime: MTIME } }] });
 }
 
 describe('fetching', () => {
@@ -121,8 +139,14 @@ describe('fetching', () => {
     const deltas = await pack(contents, bases, old);
     const [kept = expect.unreachable()] = bases;
     const recipe = recipeOf([...contents, old[0] ?? expect.unreachable()], [...deltas, kept]);
-    expect(scratchBytes([recipe], new Map())).toBe(2 * CHUNK_BYTES);
-    expect(scratchBytes([recipe], ownFile(old))).toBe(0);
+    const asked: number[] = [];
+    const refuse = {
+      assertSpaceFor: (bytes: number) => Promise.reject(new Error(`no space for ${asked.push(bytes)}`)),
+    };
+    await expect(fetch(recipe, refuse)).rejects.toThrow('no space');
+    await expect(fetch(recipe, { ...refuse, own: ownFile(old) })).rejects.toThrow('no space');
+    expect(asked).toEqual([2 * CHUNK_BYTES, 0]);
+    expect(store.ranges).toEqual([]);
   });
 
   it('takes from its own files what they hold, for the content as for decoding it', async () => {
@@ -137,6 +161,62 @@ describe('fetching', () => {
     const { fetched } = await fetch(recipeOf(contents, [kept, delta]), { own: ownFile(old) });
     expect(fetched).toBe(delta.length);
     expect(readFileSync(join(folder, 'file')).equals(Buffer.concat(contents))).toBe(true);
+  });
+
+  it('writes what a large file of its own holds, cut as the source cuts, and decodes with the rest of it', async () => {
+    const old = noise('large', 20 * LONGEST_CHUNK);
+    const cut = cutAsSource(old);
+    const bases = await pack(cut);
+    const last = Buffer.concat([cut.at(-1) ?? expect.unreachable(), Buffer.from('new')]);
+    const deltas = await pack([last], bases.slice(-1), cut.slice(-1));
+    const seed = join(folder, 'former');
+    writeFileSync(seed, old);
+    const recipe = recipeOf([...cut.slice(0, -1), last], [...bases.slice(0, -1), ...deltas]);
+    const { fetched, written } = await fetch(recipe, { seeds: [seed] });
+    expect(fetched).toBe(deltas[0]?.length);
+    expect(written).toBe(recipe.size);
+    expect(sha256(readFileSync(join(folder, 'file')))).toBe(recipe.sha256);
+  });
+
+  it('writes a chunk that two of its large files hold once, wherever it belongs', async () => {
+    const old = noise('large', 4 * LONGEST_CHUNK);
+    const cut = cutAsSource(old);
+    const bases = await pack(cut);
+    const seeds = ['one', 'two'].map((name) => join(folder, name));
+    for (const seed of seeds) writeFileSync(seed, old);
+    const recipe = recipeOf([...cut, ...cut], [...bases, ...bases]);
+    expect(await fetch(recipe, { seeds })).toEqual({ fetched: 0, written: recipe.size });
+    expect(sha256(readFileSync(join(folder, 'file')))).toBe(recipe.sha256);
+  });
+
+  it('fetches what a large file of its own was said to hold and does not', async () => {
+    const contents = pieces(3);
+    const recipe = recipeOf(contents, await pack(contents));
+    const [gone, other] = [join(folder, 'gone'), join(folder, 'other')];
+    writeFileSync(other, noise('other', 4 * LONGEST_CHUNK));
+    expect((await fetch(recipe, { seeds: [gone, other] })).fetched).toBe(recipe.size);
+  });
+
+  it('writes a file of one chunk in one go, with its permissions and time, over what an interrupted run has left', async () => {
+    const contents = pieces(1);
+    const recipe = recipeOf(contents, await pack(contents));
+    const path = join(folder, 'file');
+    writeFileSync(path, 'longer than it was, and damaged'.repeat(CHUNK_BYTES));
+    chmodSync(path, 0o444);
+    expect(await dressed(path, recipe)).toEqual(new Set([path]));
+    expect(readFileSync(path).equals(Buffer.concat(contents))).toBe(true);
+    expect(Math.floor(statSync(path).mtimeMs)).toBe(MTIME);
+    if (process.platform !== 'win32') expect(statSync(path).mode & 0o7777).toBe(0o640);
+  });
+
+  it('leaves to be sealed what has several chunks, or one that is not what the recipe names', async () => {
+    const several = pieces(2);
+    const path = join(folder, 'file');
+    expect(await dressed(path, recipeOf(several, await pack(several)))).toEqual(new Set());
+    const one = pieces(1, 'other ');
+    const wrong = { ...recipeOf(one, await pack(one)), sha256: sha256(Buffer.from('named so')) };
+    expect(await dressed(join(folder, 'wrong'), wrong)).toEqual(new Set());
+    expect(existsSync(join(folder, 'wrong'))).toBe(true);
   });
 
   it('fetches what an own file no longer holds when it is copied', async () => {
@@ -175,6 +255,19 @@ describe('fetching', () => {
     expect(Math.max(...store.ranges)).toBe(RANGE_BYTES);
   });
 });
+
+function cutAsSource(content: Buffer): Buffer[] {
+  const block = createCuttingBlock(content.length);
+  content.copy(block.bytes);
+  const sizes = cutSizesOf(content.length);
+  const cut: Buffer[] = [];
+  for (let start = 0; start < content.length; ) {
+    const size = block.cut({ start, end: content.length, isEnd: true }, sizes);
+    cut.push(content.subarray(start, start + size));
+    start += size;
+  }
+  return cut;
+}
 
 /** A file of this server with these chunks. */
 function ownFile(contents: readonly Uint8Array[]): Map<Sha256, FilePiece> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ApplyOrder } from '#core/order.ts';
 import { profileSchema } from '#core/profile.ts';
+import type { CopyMode } from '#core/sync.ts';
 import { readTree, type Tree, writeTree } from '#test/support/trees.ts';
 import { Control, DESTINATION, PROFILE, SOURCE } from './control.ts';
 import { testFolder } from './test-folder.ts';
@@ -81,5 +82,63 @@ describe('the product version that an agent tells', () => {
     ],
   ])('%s', async (_, arrange, expected) => {
     expect(await versionOf(arrange)).toBe(expected);
+  });
+});
+
+describe('an agent that sees for itself what the plan has looked at', () => {
+  const version = 'program/version.txt';
+  const product = { 'version-file': version, prefix: 'Version=' };
+  const profile = profileSchema.parse({ ...PROFILE, product });
+  let control: Control;
+  let destination: string;
+
+  function arrange(sourceTree: Tree, destinationTree: Tree): void {
+    const source = join(testFolder(), 'source');
+    destination = join(testFolder(), 'destination');
+    writeTree(source, sourceTree);
+    writeTree(destination, destinationTree);
+    control = new Control();
+    control.start(SOURCE, source, { profile });
+    control.start(DESTINATION, destination, { profile });
+  }
+
+  async function apply(mode: CopyMode, told: Partial<ApplyOrder>) {
+    const before = readTree(destination);
+    const receipt = await control.apply(await control.plan(mode), {
+      ...{ allowShrink: undefined, allowVanished: undefined },
+      ...told,
+    });
+    if (receipt.outcome !== 'SUCCEEDED') expect(readTree(destination)).toEqual(before);
+    return receipt;
+  }
+
+  const refusal = (detail: RegExp) => ({ outcome: 'REFUSED', reason: 'GUARD', detail: expect.stringMatching(detail) });
+
+  it('keeps more than half of its files, unless the order allows less', async () => {
+    arrange({ '0.ini': '0' }, numbered(4));
+    expect(await apply('mirror', {})).toMatchObject(refusal(/leave 1 of 4 files.*--allow-shrink/));
+    expect(await apply('mirror', { allowShrink: true })).toMatchObject({ outcome: 'SUCCEEDED' });
+  });
+
+  it('keeps a file of every class, unless the order allows that one to vanish', async () => {
+    arrange(numbered(4), { ...numbered(4), 'firmware/a': 'a' });
+    expect(await apply('mirror', { allowVanished: ['configuration'] })).toMatchObject(
+      refusal(/every file of class firmware.*--allow-vanished firmware/),
+    );
+    expect(await apply('mirror', { allowVanished: ['firmware'] })).toMatchObject({ outcome: 'SUCCEEDED' });
+  });
+
+  it.each<[string, Partial<ApplyOrder>, RegExp]>([
+    ['older', { sourceVersion: '13.0' }, /version 13\.0, older than the 13\.1/],
+    ['unknown', {}, /no version at the source/],
+  ])('takes nothing from a source whose version is %s, unless the order allows it', async (_, told, detail) => {
+    arrange(numbered(3), { ...numbered(2), [version]: 'Version=13.1' });
+    expect(await apply('overwrite', told)).toMatchObject(refusal(detail));
+    expect(await apply('overwrite', { ...told, allowDowngrade: true })).toMatchObject({ outcome: 'SUCCEEDED' });
+  });
+
+  it.each(['13.1', '13.2'])('takes files from a source of version %s', async (sourceVersion) => {
+    arrange(numbered(3), { ...numbered(2), [version]: 'Version=13.1' });
+    expect(await apply('overwrite', { sourceVersion })).toMatchObject({ outcome: 'SUCCEEDED' });
   });
 });

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,8 +16,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type HashedFile, hashFiles } from '#agents/hash-files.ts';
 import { readUnchanged } from '#agents/read-file.ts';
 import { scan } from '#agents/scan.ts';
+import type { TaskName } from '#agents/worker-messages.ts';
+import { type RunOptions, type TaskInput, type TaskResult, WorkerPool } from '#agents/worker-pool.ts';
 import { sha256 } from '#core/digest.ts';
-import { decodeManifest, encodeManifest, type Manifest } from '#core/manifest.ts';
+import { createManifest, decodeManifest, encodeManifest, type Manifest } from '#core/manifest.ts';
 import { readTree, type Tree, writeTree } from '#test/support/trees.ts';
 import { PROFILE, WORKERS } from './control.ts';
 import { testFolder } from './test-folder.ts';
@@ -36,6 +39,15 @@ async function kinds(root: string): Promise<Record<string, string>> {
   return Object.fromEntries(
     entries.map((entry) => [entry.path, 'class' in entry ? `${entry.kind} ${entry.class}` : entry.kind]),
   );
+}
+
+class NotingPool extends WorkerPool {
+  readonly hashed: (readonly string[])[] = [];
+
+  override run<N extends TaskName>(task: N, input: TaskInput<N>, options?: RunOptions<N>): Promise<TaskResult<N>> {
+    if (task === 'hash') this.hashed.push((input as TaskInput<'hash'>).paths);
+    return super.run(task, input, options);
+  }
 }
 
 describe('a scan', () => {
@@ -202,6 +214,54 @@ describe('a scan', () => {
     const paths = [`${deep}/a.ini`, 'd0.ini', 'd0-1/a.ini', ...wide];
     const { entries } = await scanned(tree(Object.fromEntries(paths.map((path) => [path, path]))));
     expect(entries.map(({ path }) => path)).toEqual(paths.toSorted());
+  });
+
+  it('lists in the order of whole paths, where a folder stands behind what sorts before a slash', async () => {
+    const root = tree({
+      'a/x.ini': '1',
+      'a/y/z.ini': '2',
+      'a-b/x.ini': '3',
+      'a.ini': '4',
+      'a0/x.ini': '5',
+      'ä.ini': '6',
+      'firmware/a/x': '7',
+    });
+    mkdirSync(join(root, 'firmware/a!'), { recursive: true });
+    symlinkSync('nowhere', join(root, 'a+'));
+    const { entries, summary } = await scanned(root);
+    const paths = entries.map(({ path }) => path);
+    expect(paths).toEqual([
+      'a+',
+      'a-b/x.ini',
+      'a.ini',
+      'a/x.ini',
+      'a/y/z.ini',
+      'a0/x.ini',
+      'firmware/a!/',
+      'firmware/a/x',
+      'ä.ini',
+    ]);
+    expect(summary).toEqual(createManifest(summary.profile, entries).summary);
+  });
+
+  it('keeps names apart that would look the same as text', async () => {
+    const root = testFolder();
+    writeFileSync(join(root, 'a\\xff'), '');
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/a`), Buffer.from([0xff])]), '');
+    expect(await kinds(root)).toEqual({ 'a\\xff': 'unnameable', 'a\\x5cxff': 'unnameable' });
+    expect((await scanned(root)).summary.unnameable).toBe(2);
+  });
+
+  it('reads the largest of what waits first', async () => {
+    const root = testFolder();
+    for (const [name, megabytes] of Object.entries({ a: 6, b: 5, c: 7 })) {
+      writeFileSync(join(root, `${name}.ini`), '');
+      truncateSync(join(root, `${name}.ini`), megabytes * 1024 * 1024);
+    }
+    const workers = new NotingPool(1);
+    onTestFinished(() => workers.close());
+    await scan({ root, profile: PROFILE, workers });
+    expect(workers.hashed).toEqual([['a.ini'], ['c.ini'], ['b.ini']]);
   });
 
   it('counts up to the whole', async () => {

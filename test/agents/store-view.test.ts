@@ -100,7 +100,7 @@ describe('the status of an agent', () => {
     expect(await statusThat(({ orders }) => orders !== undefined)).toMatchObject({ orders: { newest: 0 } });
     const order = await answered();
     const first = await statusThat(({ orders }) => orders?.newest === 1);
-    expect(first.orders).toMatchObject({ issuedAt: order.issuedAt });
+    expect(first.orders).toMatchObject({ since: order.issuedAt });
     const later = await statusThat(({ orders }) => (orders?.lookedAt ?? '') > (first.orders?.lookedAt ?? ''));
     expect(later.orders?.since).toBe(first.orders?.since);
   });
@@ -126,7 +126,7 @@ describe('the status of an agent', () => {
     await store.real.delete(STATUS);
     startAgent();
     const status = await statusThat(({ orders }) => orders !== undefined);
-    expect(status.orders).toMatchObject({ newest: 1, issuedAt: order.issuedAt });
+    expect(status.orders).toMatchObject({ newest: 1, since: order.issuedAt });
   });
 });
 

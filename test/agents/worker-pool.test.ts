@@ -74,11 +74,12 @@ describe('a worker pool', () => {
     await expect(workers.run('hash', { root: '/', paths: [] })).rejects.toThrow('closed');
   });
 
-  it('lets its process end', () => {
+  it('lets its process end, also where a thread was started and never needed', () => {
     const poolUrl = new URL('../../agents/worker-pool.ts', import.meta.url);
     const script = `
       import { WorkerPool } from '${poolUrl}';
       const workers = new WorkerPool(2);
+      workers.start();
       const [file] = await workers.run('hash', { root: ${JSON.stringify(testFolder())}, paths: ['none'] });
       console.log(file.kind);
     `;

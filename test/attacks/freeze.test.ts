@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
-import { readStatus } from '#cli/fleet-documents.ts';
 import { encodeDocument, parseDocument } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { keys } from '#core/keys.ts';
@@ -10,6 +9,7 @@ import type { StoredObject } from '#core/ports/object-store.ts';
 import { type AgentStatus, ENROLMENT_FORMAT, signedStatusSchema } from '#core/receipt.ts';
 import { sign } from '#core/signed.ts';
 import { findStaleView } from '#core/stale-view.ts';
+import { readStatus } from '#functions/observe/read-status.ts';
 import { DESTINATION } from '#test/agents/control.ts';
 import { beginPair, type Pair, photograph } from '#test/agents/pair.ts';
 import { createKeySigner } from '#test/support/key-signer.ts';

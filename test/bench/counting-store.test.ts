@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
-import { CountingStore } from '#bench/counting-store.ts';
+import { countingStore } from '#bench/counting-store.ts';
 import { HEADER_BYTES } from '#bench/http-bytes.ts';
 import { TrafficMeter } from '#bench/traffic-meter.ts';
 import { StorePrecondition } from '#core/errors.ts';
 
 function countedStore() {
   const meter = new TrafficMeter();
-  return { meter, store: new CountingStore(new MemoryStore(), meter) };
+  return { meter, store: countingStore(new MemoryStore(), meter) };
 }
 
 const TEN = new Uint8Array(10);

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
 import { Lane, openLine } from '#bench/lane.ts';
 import { ShapedProxy } from '#bench/shaped-proxy.ts';
-import { ShapedStore } from '#bench/shaped-store.ts';
+import { shapedStore } from '#bench/shaped-store.ts';
 
 const FAST = { bytesPerSecond: 100_000_000, delayMilliseconds: 1 };
 
@@ -47,7 +47,7 @@ it('a proxy hangs up when there is nobody behind it', async () => {
 });
 
 it('a store behind a line answers what the store answers', async () => {
-  const store = new ShapedStore(new MemoryStore(), openLine(FAST));
+  const store = shapedStore(new MemoryStore(), openLine(FAST));
   await store.create('a', Buffer.from('one'));
   await expect(store.create('a', Buffer.from('two'))).rejects.toThrow('it exists already');
   const { body, etag } = (await store.get('a')) ?? {};

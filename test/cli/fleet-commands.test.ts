@@ -8,7 +8,7 @@ import { type Fleet, fleetSchema } from '#core/fleet.ts';
 import { keys } from '#core/keys.ts';
 import { shortCode } from '#core/plan.ts';
 import type { SyncId } from '#core/sync.ts';
-import { publishControlKey } from '#embedded/control-key.ts';
+import { publishControlKey } from '#functions/control-key.ts';
 import { FakeFleet, file } from '#test/support/fake-fleet.ts';
 import { createKeySigner } from '#test/support/key-signer.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';

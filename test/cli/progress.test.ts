@@ -4,11 +4,11 @@ import { ProgressReporter } from '#cli/progress-reporter.ts';
 import { serverLabels } from '#cli/show/labels.ts';
 import { showProgress } from '#cli/show/progress.ts';
 import { plainPaint } from '#cli/show/text.ts';
-import type { ServerView, SyncView } from '#cli/sync-view.ts';
 import { type Streams, Terminal } from '#cli/terminal.ts';
 import { orderId } from '#core/keys.ts';
 import { PROGRESS_FORMAT, type Progress, RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
 import { SYNC_FORMAT, type SyncRequest } from '#core/sync.ts';
+import type { ServerView, SyncView } from '#functions/observe/observe-sync.ts';
 import { POLICY, SOURCE, SYNC, samplePlan, server } from '#test/core/samples.ts';
 
 test('draws a bar for each server, with stage, bytes, files and speed', () => {

@@ -73,7 +73,7 @@ test('refuses a tree that holds the folder beside the store', async () => {
   expectBadInput(result, 'must lie apart');
 });
 
-test.each(['sync', 'plan', 'approve', 'reject', 'status', 'watch', 'history', 'up'])(
+test.each(['sync', 'plan', 'approve', 'reject', 'status', 'watch', 'history', 'up', 'console'])(
   '%s --help shows an example',
   async (command) => {
     const { run } = await prepare();

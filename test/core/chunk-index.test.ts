@@ -80,6 +80,12 @@ describe('an index from the store is refused', () => {
     ],
     ['with an unknown encoding', (lines) => lines.map((line) => line.replace('"zstd"', '"exec"')), /not valid/],
     ['with a chunk too large to hold', (lines) => [...lines, chunkLine({ size: 99_999_999 })], /not valid/],
+    ['with a digest that is none', (lines) => [...lines, chunkLine({ size: 8 }).replace(/[0-9a-f]{64}/, 'f')], /none/],
+    ['with a base that is no number', (lines) => [...lines, chunkLine({ size: 8 }).replace(']', ',"0"]')], /none/],
+    ['with a fraction', (lines) => [...lines, chunkLine({ size: 8.5 })], /none/],
+    ['with a run of three', (lines) => [...lines, `["content","${'f'.repeat(64)}",8,[0,1,2]]`], /none/],
+    ['with a run of no chunks', (lines) => [...lines, `["content","${'f'.repeat(64)}",8,[0,0]]`], /none/],
+    ['with a content of no size', (lines) => [...lines, `["content","${'f'.repeat(64)}",-1,[0,1]]`], /none/],
     ['with a chunk of no bytes', (lines) => [...lines, chunkLine({ size: 0 })], /not valid/],
     ['with a chunk before its pack', (lines) => [...lines, chunkLine({ offset: -1 })], /not valid/],
     [

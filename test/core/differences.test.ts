@@ -28,6 +28,17 @@ describe('the differences of two trees', () => {
     );
   });
 
+  test('are the same both ways where a link is in the way of a file', () => {
+    const source = manifestOf({ 'a.cfg': 'a', 'b.cfg': 'b', 'c.cfg': 'c' });
+    const link = { kind: 'link', path: 'b.cfg' } as const;
+    const destination = createManifest(PROFILE_DIGEST, [
+      ...source.entries.filter(({ path }) => path !== link.path),
+      link,
+    ]);
+    const found = findStoredDifferences(stored(source), stored(destination), { mode: 'overwrite' });
+    expect(found.differences).toEqual(findDifferences(source.entries, destination.entries, { mode: 'overwrite' }));
+  });
+
   test.each([0, 1, 3, 300])('are the same both ways among thousands of files, %i of them other', (others) => {
     const numbered = (isOther: (number: number) => boolean, more: string[]) => {
       const files = Array.from({ length: 9000 }, (_, number) => [

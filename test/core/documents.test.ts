@@ -1,7 +1,7 @@
 import { constants, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelled, parseLabelledDigest, sha256 } from '#core/digest.ts';
 import {
   assertDigestOfLines,

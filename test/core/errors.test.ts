@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDocument } from '#core/documents.ts';
 import * as errors from '#core/errors.ts';
 

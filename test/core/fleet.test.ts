@@ -19,6 +19,12 @@ describe('a fleet file', () => {
     expect(fleet.timeouts).toEqual(fleetSchema.parse({ fleet: 'plant', sites: {} }).timeouts);
   });
 
+  test('may name the console and the mail server', () => {
+    const mail = { smtp: 'smtps://lockstep@mail.example.org', from: 'lockstep@example.org' };
+    for (const url of ['https://lockstep.example.org', 'http://127.0.0.1:4780', 'http://localhost:4780/'])
+      expect(fleetSchema.parse({ fleet: 'plant', sites: {}, 'console-url': url, mail })).toMatchObject({ mail });
+  });
+
   test.each<[string, Record<string, unknown>, RegExp]>([
     [
       'a server with capitals',
@@ -29,6 +35,13 @@ describe('a fleet file', () => {
     ['a server twice', { sites: { north: { servers: ['a', 'b', 'a'] } } }, /a is named twice.*"north","servers",2/],
     ['a site that is not a word', { sites: { 'North Plant': { servers: ['a'] } } }, /North Plant/],
     ['a site without servers', { sites: { north: { servers: [] } } }, /servers/],
+    [
+      'a console that anybody could listen to',
+      { sites: {}, 'console-url': 'http://lockstep.example.org' },
+      /console-url/,
+    ],
+    ['a console below a path', { sites: {}, 'console-url': 'https://example.org/lockstep' }, /and no path/],
+    ['a password', { sites: {}, mail: { smtp: 'smtps://me:pw@example.org', from: 'a@example.org' } }, /no password/],
     ['a key that it does not know', { sites: {}, aproval: {} }, /aproval/],
   ])('is refused with %s', (_, change, problem) => {
     const parsed = fleetSchema.safeParse({ fleet: 'plant', ...change });

@@ -7,7 +7,7 @@ import type { ServerFacts } from '#core/server.ts';
 import type { SyncPolicy } from '#core/sync.ts';
 import { DESTINATION, digest, manifestOf, POLICY, SOURCE } from './samples.ts';
 
-const LINUX: ServerFacts = { agent: '1', platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1e9 };
+const LINUX: ServerFacts = { platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1e9 };
 const WINDOWS: ServerFacts = { ...LINUX, platform: 'win32', foldsNames: true, windowsNames: true };
 
 interface Situation {

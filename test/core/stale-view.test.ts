@@ -21,7 +21,7 @@ function status(orders: AgentStatus['orders'], staleStore?: AgentStatus['staleSt
   };
 }
 
-const SEES_17 = { newest: 17, issuedAt: at(1), since: at(1), lookedAt: at(30) };
+const SEES_17 = { newest: 17, since: at(1), lookedAt: at(30) };
 
 describe('an agent and the control plane', () => {
   test('see the same while the agent was shown the newest order', () => {

@@ -16,6 +16,10 @@ const request: SyncRequest = {
   notify: [],
 };
 
+function servers(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `plant-c/tm${index}`);
+}
+
 describe('a sync', () => {
   test('is named by the millisecond in which it was asked for', () => {
     expect(createSyncId(new Date('2026-01-02T03:04:05.161Z'), 'b2c3d')).toBe(SYNC);
@@ -33,6 +37,7 @@ describe('a sync', () => {
     ['a destination twice', { destinations: [DESTINATION, DESTINATION] }, /named twice/],
     ['no destination', { destinations: [] }, /destinations/],
     ['an unknown field', { hook: 'x' }, /hook/],
+    ['more waves than an execution has room for', { destinations: servers(2001), waveSize: 1 }, /2000 waves.*waveSize/],
     ['an unknown mode', { policy: { ...POLICY, mode: 'merge' } }, /mode/],
     ['no class to restrict itself to', { policy: { ...POLICY, only: [] } }, /only/],
     ['no approval', { policy: { ...POLICY, approvals: 0 } }, /approvals/],

@@ -12,6 +12,8 @@ import { FakeFleet, file } from '#test/support/fake-fleet.ts';
 const OLD = [file('a.cfg', 'a'), file('b.cfg', 'b'), file('x.lic', 'mine', 'license')];
 const NEW = [file('a.cfg', 'A'), file('b.cfg', 'b'), file('c.cfg', 'c'), file('y.lic', 'yours', 'license')];
 
+const PATIENT = { inventorySeconds: 600, applySeconds: 600, approvalSeconds: 600 };
+
 let fleet: FakeFleet;
 let first: FakeAgent;
 let second: FakeAgent;
@@ -63,6 +65,18 @@ describe('a sync run by the embedded engine', () => {
     });
     expect(await fleet.verdict(sync)).toMatchObject({ verdict: 'EXPIRED' });
     await expect(fleet.vote(sync, 'APPROVED')).rejects.toThrow(DecisionRefused);
+  });
+
+  it('hears an answer although another controller has parked a token of its own meanwhile', async () => {
+    first.misbehaviour = 'silent-at-apply';
+    const sync = await fleet.request({ timeouts: { ...PATIENT, offlineSeconds: 600 } });
+    await fleet.vote(sync, 'APPROVED');
+    const key = keys.token(orderId(sync, 'apply', first.server));
+    await fleet.until(async () => (await fleet.store.head(key)) !== undefined);
+    await fleet.store.put(key, encodeDocument({ token: 'of another controller' }));
+    first.misbehaviour = 'none';
+    expect(await fleet.verdict(sync)).toMatchObject({ verdict: 'SUCCEEDED' });
+    expect(await fleet.store.head(key)).toBeUndefined();
   });
 
   it('names an agent that never answers OFFLINE, serves the others, and fails', async () => {
@@ -320,7 +334,7 @@ describe('deciding', () => {
       keys.decision(sync),
       encodeDocument({ format: 'lockstep-decision/1', sync, plan, decision: 'APPROVED', votes: [vote] }),
     );
-    await fleet.until(() => fleet.logged.some((line) => line.startsWith('signal-ignored')));
+    await fleet.until(() => fleet.logged.some((line) => line.startsWith('signal-refused')));
     expect(first.obeyed.map(({ step }) => step)).toEqual(['inventory']);
   });
 });

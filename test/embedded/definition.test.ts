@@ -7,7 +7,7 @@ const maps = Object.keys(workflow.States).filter((name) => workflow.States[name]
 
 describe('the workflow as the embedded engine runs it', () => {
   it('has the same states, and one more before each map', () => {
-    expect(maps).toHaveLength(2);
+    expect(maps).toHaveLength(3);
     expect(Object.keys(lowered.States).sort()).toEqual(
       [...Object.keys(workflow.States), ...maps.map((map) => `${map}Items`)].sort(),
     );
@@ -45,6 +45,16 @@ describe('the workflow as the embedded engine runs it', () => {
       expect(lowered.States[name]).toMatchObject({ ItemsPath: '$.items.list' });
       expect(lowered.States[name]).not.toHaveProperty('ItemReader');
     }
+  });
+
+  it('carries no items on behind a map, and does at once only what others do', () => {
+    for (const name of maps) expect(lowered.States[name]).toMatchObject({ ResultSelector: {}, ResultPath: '$.items' });
+    const atOnce = maps.map((name) => [name, (lowered.States[name] as { MaxConcurrency?: number }).MaxConcurrency]);
+    expect(atOnce).toEqual([
+      ['Inventory', 1000],
+      ['PlanBatches', 1],
+      ['ApplyWave', 1000],
+    ]);
   });
 
   it('moves the limits of every task, also within a map, to where the engine finds them', () => {

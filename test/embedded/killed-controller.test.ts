@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '#core/keys.ts';
 import { FakeFleet, file } from '#test/support/fake-fleet.ts';
-import { type Death, MortalStore } from '#test/support/mortal-store.ts';
+import { type Death, mortalStore } from '#test/support/mortal-store.ts';
 
 const NEW = [file('a.cfg', 'A'), file('b.cfg', 'b'), file('x.lic', 'yours', 'license')];
 const OLD = [file('a.cfg', 'a'), file('x.lic', 'mine', 'license')];
@@ -41,11 +41,11 @@ const RIGHT = {
 /** One sync in two waves, with one decision; whether the controller was killed, and what came of it. */
 async function syncWithDeath(death: Death) {
   const fleet = new FakeFleet();
-  const mortal = new MortalStore(fleet.store, death);
+  const mortal = mortalStore(fleet.store, death);
   try {
     for (const [index, entries] of [NEW, OLD, OLD].entries()) await fleet.add(`plant-a/tm${index}`, entries);
     const sync = await fleet.request({ waveSize: 1, timeouts: PATIENT });
-    await fleet.start(mortal);
+    await fleet.start(mortal.store);
     const isOver = async () => (await fleet.store.head(keys.execution(sync))) === undefined;
     const deciding = fleet.vote(sync, 'APPROVED');
     const killed = await Promise.race([mortal.died.then(() => true), fleet.until(isOver).then(() => false)]);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import { loadProfile } from '#adapters/profile-file.ts';
-import { CountingStore } from '#bench/counting-store.ts';
+import { countingStore } from '#bench/counting-store.ts';
 import { sumTraffic, type Traffic, TrafficMeter, type TrafficReport } from '#bench/traffic-meter.ts';
 import { hasChanges } from '#core/plan.ts';
 import type { ServerId } from '#core/server.ts';
@@ -71,7 +71,7 @@ async function sync(folder: string): Promise<Measured> {
     reach: (store, party) => {
       const meter = new TrafficMeter();
       meters.set(party, meter);
-      return new CountingStore(store, meter);
+      return countingStore(store, meter);
     },
   });
   const { controlKey, store } = session;

@@ -4,15 +4,13 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import { serveWorld } from './agent-of-world.ts';
 import { FAULTS } from './fault.ts';
 import { DONE_FILE, type Done, type Job } from './job.ts';
 import { beginRun, endRun, enterStep, spanSeam } from './seam.ts';
 import { World } from './world.ts';
 
-// A bundle is this file for its threads, too.
-if (isMainThread) void main(process.argv.slice(2));
+void main(process.argv.slice(2));
 
 async function main([folder = '', fault, call]: readonly string[]): Promise<void> {
   const world = new World(folder);

@@ -5,8 +5,9 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command, InvalidArgumentError } from 'commander';
 import { ProgressBar } from '#test/support/progress-bar.ts';
+import { parseCount, readOptions } from '#test/support/read-options.ts';
 import { bundleFaultyAgent } from './bundle-faulty-agent.ts';
 import { ForkedAgent } from './forked-agent.ts';
 import { Lane } from './lane.ts';
@@ -15,13 +16,16 @@ import { Tally } from './tally.ts';
 import { placesOf, tryAll } from './try-all.ts';
 import { World } from './world.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    every: { type: 'string', default: '1' },
-    scenario: { type: 'string', multiple: true, default: [] },
-    keep: { type: 'boolean', default: false },
-  },
-});
+const options = readOptions<{ every: number; scenario: readonly Scenario[]; keep: boolean }>(
+  new Command('faults')
+    .description(
+      'Meets every file-system call of an apply with kills and errors, and says what the tree was afterwards.',
+    )
+    .option('--every <number>', 'only every so many calls', parseCount, 1)
+    .option('--scenario <name>', `one of ${SCENARIOS.map(({ name }) => name).join(', ')}; may be repeated`, collect, [])
+    .option('--keep', 'leave the temporary folder, and say where it is', false)
+    .addHelpText('after', '\nExamples:\n  npm run faults -- --scenario mirror\n  npm run faults -- --every 50\n'),
+);
 
 const MOST_LANES = 2;
 const MOST_SHOWN = 50;
@@ -61,7 +65,7 @@ async function play(scenario: Scenario, { folder, lanes, tally }: Play): Promise
   const [first] = lanes;
   if (first === undefined) return;
   const stage = await setStage(scenario, folder, first);
-  const every = Number(options.every);
+  const every = options.every * (scenario.everyTimes ?? 1);
   const places = placesOf(stage.calls, every, SCENARIOS.indexOf(scenario));
   say(`${scenario.name}: ${stage.calls.length} calls, ${places.length} faults`);
   const bar = new ProgressBar();
@@ -83,11 +87,13 @@ async function play(scenario: Scenario, { folder, lanes, tally }: Play): Promise
 }
 
 function wanted(): readonly Scenario[] {
-  const names = new Set(options.scenario);
-  const unknown = [...names].filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
-  if (unknown.length > 0)
-    throw new Error(`no scenario ${unknown.join()}; there is ${SCENARIOS.map(({ name }) => name).join(', ')}`);
-  return SCENARIOS.filter(({ name }) => names.size === 0 || names.has(name));
+  return options.scenario.length === 0 ? SCENARIOS : SCENARIOS.filter((one) => options.scenario.includes(one));
+}
+
+function collect(name: string, earlier: readonly Scenario[]): readonly Scenario[] {
+  const found = SCENARIOS.find((scenario) => scenario.name === name);
+  if (found === undefined) throw new InvalidArgumentError(`there is ${SCENARIOS.map((one) => one.name).join(', ')}`);
+  return [...earlier, found];
 }
 
 function report(tally: Tally): number {

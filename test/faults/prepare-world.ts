@@ -12,10 +12,10 @@ import { keys, parseOrderId } from '#core/keys.ts';
 import { signedOrderSchema } from '#core/order.ts';
 import { type ServerId, serverIdSchema } from '#core/server.ts';
 import type { CopyMode, SyncId } from '#core/sync.ts';
-import { publishControlKey } from '#embedded/control-key.ts';
+import { publishControlKey } from '#functions/control-key.ts';
 import { FakeFleet } from '#test/support/fake-fleet.ts';
-import { writeTree } from '#test/support/trees.ts';
-import { OURS, PROFILE, READ_ONLY, THEIRS, THEIRS_FOR_OVERWRITE } from './trees.ts';
+import { type Tree, writeTree } from '#test/support/trees.ts';
+import { CROWD, OURS, PROFILE, READ_ONLY, THEIRS, THEIRS_FOR_OVERWRITE } from './trees.ts';
 import type { World } from './world.ts';
 
 export interface Wish {
@@ -24,6 +24,8 @@ export interface Wish {
   readonly isForWindows?: boolean;
   /** The order is to take back an apply that has succeeded. */
   readonly isRollback?: boolean;
+  /** The source has many more files. */
+  readonly isCrowded?: boolean;
 }
 
 const SOURCE = serverIdSchema.parse('here/source');
@@ -32,9 +34,9 @@ const DESTINATION = serverIdSchema.parse('there/destination');
 /** Makes a world in which an approved, signed order to apply waits for the agent, by way of the real control plane. */
 export async function prepareWorld(
   world: World,
-  { isForWindows = false, isRollback = false, mode }: Wish,
+  { isCrowded = false, isForWindows = false, isRollback = false, mode }: Wish,
 ): Promise<void> {
-  layOut(world, mode);
+  layOut(world, mode, isCrowded ? { ...OURS, ...CROWD } : OURS);
   if (!isForWindows) chmodSync(join(world.root, 'gone'), 0o750);
   const store = await DirectoryStore.open(world.storeFolder);
   await using stack = new AsyncDisposableStack();
@@ -70,11 +72,11 @@ export async function prepareWorld(
   world.describe({ server: DESTINATION, order: await orderOf(store, sync) });
 }
 
-function layOut(world: World, mode: CopyMode): void {
+function layOut(world: World, mode: CopyMode, ours: Tree): void {
   mkdirSync(world.state, { recursive: true, mode: 0o700 });
   writeFileSync(world.profile, PROFILE);
   const source = join(world.folder, 'source');
-  writeTree(source, OURS);
+  writeTree(source, ours);
   chmodSync(join(source, READ_ONLY), 0o444);
   writeTree(world.root, mode === 'mirror' ? THEIRS : THEIRS_FOR_OVERWRITE);
   chmodSync(join(world.root, READ_ONLY), 0o444);

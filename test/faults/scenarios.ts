@@ -15,12 +15,15 @@ export interface Scenario {
   readonly hooks?: Hooks;
   /** The faults meet what comes after a kill: before the last call of this step of the apply. */
   readonly killedAtEndOf?: Step;
+  /** Of so many calls only one is met with a fault: there are many, and much alike. */
+  readonly everyTimes?: number;
 }
 
 /** What an apply can go through; a fault is tried at every call of each. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'overwrite', wish: { mode: 'overwrite' } },
   { name: 'mirror', wish: { mode: 'mirror' } },
+  { name: 'many files', wish: { mode: 'overwrite', isCrowded: true }, everyTimes: 11 },
   { name: 'rollback', wish: { mode: 'mirror', isRollback: true } },
   { name: 'undo after a kill', wish: { mode: 'mirror' }, killedAtEndOf: 'verify' },
   { name: 'commit before a kill', wish: { mode: 'mirror' }, killedAtEndOf: 'commit' },

@@ -36,6 +36,11 @@ export const OURS: Tree = {
   'identity.id': 'ours',
 };
 
+/** So many new files and folders that the agent puts them to the disk together. */
+export const CROWD: Tree = Object.fromEntries(
+  Array.from({ length: 64 }, (_, index) => [`crowd/${index}/one.ini`, `one of many, ${index}`]),
+);
+
 /** An overwriting sync removes nothing, and is refused where a file would have to become a folder. */
 export const THEIRS_FOR_OVERWRITE: Tree = {
   ...SAME,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DirectoryStore } from '#adapters/directory-store.ts';
 import { keys, type OrderId, parseOrderId } from '#core/keys.ts';
 import { serverIdSchema } from '#core/server.ts';

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MemoryStore } from '#adapters/memory-store.ts';
 import { assertDecisionHolds } from '#core/approval.ts';
 import { ApprovalExpired, DecisionRefused } from '#core/errors.ts';
 import { approval } from '#functions/approval/approval.ts';
@@ -7,6 +6,7 @@ import { findDecision } from '#functions/approval/cast-vote.ts';
 import { cancelSync } from '#functions/cancel-sync.ts';
 import { plan } from '#functions/plan/plan.ts';
 import { requirePlan } from '#functions/sync-documents.ts';
+import { StoreWithRival } from '#test/support/store-with-rival.ts';
 import { type PlannedFleet, planFleet } from './planned-fleet.ts';
 
 const TWO_APPROVALS = {
@@ -16,20 +16,6 @@ const TWO_APPROVALS = {
   approvals: 2,
   requesterMayApprove: false,
 } as const;
-
-/** Lets somebody else act between a voter's count and the decision that he makes of it. */
-class StoreWithRival extends MemoryStore {
-  rival: (() => Promise<unknown>) | undefined;
-
-  override async create(key: string, body: Uint8Array): Promise<{ readonly etag: string }> {
-    const { rival } = this;
-    if (key.endsWith('/decision.json') && rival !== undefined) {
-      this.rival = undefined;
-      await rival();
-    }
-    return super.create(key, body);
-  }
-}
 
 let store: StoreWithRival;
 let planned: PlannedFleet;
@@ -60,7 +46,7 @@ describe('waiting for an approval', () => {
   it('finds what was decided in time, also when it is run again after the plan has expired', async () => {
     const { sync, tokens } = planned;
     await approve();
-    expect(await plan(atYear(2999), { sync })).toMatchObject({ next: 'approve', approvalSeconds: 60 });
+    expect(await plan(atYear(2999), { step: 'plan', sync })).toMatchObject({ next: 'approve', approvalSeconds: 60 });
     await approval(atYear(2999), { sync, token: 't' });
     expect(tokens.told).toEqual(['succeed t {"decision":"APPROVED"}']);
   });

@@ -42,7 +42,7 @@ async function stock(agent: FakeAgent, entries: ManifestEntry[], wrong: Partial<
     summary: manifest.summary,
     ...(agent === source && { snapshot: sha256('snapshot') }),
     bytesUploaded: 0,
-    facts: { agent: 'test', platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1 },
+    facts: { platform: 'linux', foldsNames: false, windowsNames: false, freeBytes: 1 },
     ...wrong,
   });
 }
@@ -56,7 +56,8 @@ async function answer(agent: FakeAgent, fields: object): Promise<void> {
 
 async function planned() {
   const { store, signer } = fleet;
-  const { wave } = await plan({ store, signer, now: () => new Date() }, { sync });
+  const { wave } =
+    (await plan({ store, signer, now: () => new Date(), log: () => undefined }, { step: 'plan', sync })) ?? {};
   const made = await loadPlan(store, sync, signer.publicKey);
   const outcomeOf = (server: ServerId) => made?.destinations.find((destination) => destination.server === server);
   return { wave, good: outcomeOf(good.server), odd: outcomeOf(odd.server) };

@@ -7,7 +7,7 @@ import { keys, orderId } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { prune } from '#functions/prune/prune.ts';
 import { noise } from '#test/agents/noise.ts';
-import { type Death, MortalStore } from '#test/support/mortal-store.ts';
+import { type Death, mortalStore } from '#test/support/mortal-store.ts';
 import { findMissing, ReleasingSource, SOURCE } from '#test/support/releasing-source.ts';
 
 const DAY = 24 * 3600 * 1000;
@@ -212,8 +212,8 @@ async function tryEveryDeath(deathAt: (call: number) => Death): Promise<void> {
   for (let call = 1; ; call++) {
     store = new MemoryStore();
     for (const [key, body] of whole) await store.put(key, body);
-    const mortal = new MortalStore(store, deathAt(call));
-    const survived = await Promise.race([mortal.died.then(() => false), sweep(ALL, mortal).then(() => true)]);
+    const mortal = mortalStore(store, deathAt(call));
+    const survived = await Promise.race([mortal.died.then(() => false), sweep(ALL, mortal.store).then(() => true)]);
     await assertWhole();
     // By then the lease of the killed one has ended.
     time += 10 * 60_000;

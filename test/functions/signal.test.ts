@@ -6,7 +6,7 @@ import { sign } from '#core/signed.ts';
 import { apply } from '#functions/apply/apply.ts';
 import { inventory } from '#functions/inventory/inventory.ts';
 import { signal } from '#functions/signal/signal.ts';
-import { findToken, parkToken } from '#functions/waiting.ts';
+import { findToken, parkBeatingToken, parkToken } from '#functions/waiting.ts';
 import type { FakeAgent } from '#test/support/fake-agent.ts';
 import { createKeySigner } from '#test/support/key-signer.ts';
 import { type PlannedFleet, planFleet } from './planned-fleet.ts';
@@ -25,9 +25,9 @@ beforeEach(async () => {
 
 afterEach(() => planned.fleet.end());
 
-async function writeProgress(about: string, signer = agent.signer): Promise<string> {
+async function writeProgress(about: string, signer = agent.signer, now = new Date()): Promise<string> {
   const counts = { filesDone: 0, filesTotal: 1, bytesDone: 0, bytesTotal: 1 };
-  const at = new Date().toISOString();
+  const at = now.toISOString();
   const progress = { format: PROGRESS_FORMAT, order: about, server: agent.server, at, stage: 'scanning', ...counts };
   const key = keys.progress(agent.server, order);
   await planned.fleet.store.put(key, encodeDocument(await sign(progress, signer)));
@@ -71,6 +71,18 @@ describe('a signal', () => {
     expect(logged).toEqual([expect.stringContaining('did not sign'), expect.stringContaining('is about order')]);
     await signal(dependencies, await writeProgress(order));
     expect(tokens.told).toEqual(['heartbeat t']);
+  });
+
+  it('of progress counts once in a quarter of the time after which silence is an end', async () => {
+    const { dependencies, fleet, tokens } = planned;
+    await parkBeatingToken(fleet.store, order, { token: 't', silenceSeconds: 60 });
+    for (const seconds of [0, 2, 14, 16, 18, 32]) {
+      await signal(
+        dependencies,
+        await writeProgress(order, agent.signer, new Date(1_767_000_000_000 + seconds * 1000)),
+      );
+    }
+    expect(tokens.told).toEqual(['heartbeat t', 'heartbeat t', 'heartbeat t']);
   });
 
   it('under another server’s name moves nobody’s token', async () => {

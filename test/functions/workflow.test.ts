@@ -28,6 +28,8 @@ const AWS_ERRORS = [
   'States.ALL',
   'States.ItemReaderFailed',
   'States.Timeout',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
   'Lambda.ServiceException',
   'Lambda.TooManyRequestsException',
 ];
@@ -65,7 +67,7 @@ describe('the workflow definition', () => {
 
   it('makes an error inside a map an outcome of that item, for the report to judge', () => {
     const maps = Object.values(workflow.States).flatMap(({ ItemProcessor }) => ItemProcessor ?? []);
-    expect(maps).toHaveLength(2);
+    expect(maps).toHaveLength(3);
     for (const map of maps) {
       const caught = Object.values(map.States).flatMap(({ Catch = [] }) => Catch.map(({ Next }) => map.States[Next]));
       expect(caught).toEqual([expect.objectContaining({ Type: 'Pass', End: true })]);

@@ -5,21 +5,23 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command, Option } from 'commander';
 import { table } from 'table';
 import type { Scale } from '#bench/fleet/trees.ts';
 import { ProgressBar } from '#test/support/progress-bar.ts';
+import { parseCount, readOptions } from '#test/support/read-options.ts';
 import { type SoakResults, soak } from './soak.ts';
 import { SoakedFleet } from './soaked-fleet.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    kills: { type: 'string', default: '500' },
-    scale: { type: 'string', default: 'full' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
-    keep: { type: 'boolean', default: false },
-  },
-});
+const options = readOptions<{ kills: number; scale: Scale; seed: string; keep: boolean }>(
+  new Command('soak')
+    .description('Syncs two servers to and fro, with the agents and the controller killed at any moment.')
+    .option('--kills <number>', 'how many', parseCount, 500)
+    .addOption(new Option('--scale <scale>', 'size of the trees').choices(['small', 'full']).default('full'))
+    .option('--seed <text>', 'the same kills again, as far as time allows', String(Math.floor(Math.random() * 1e9)))
+    .option('--keep', 'leave the temporary folder, and say where it is', false)
+    .addHelpText('after', '\nExample:\n  npm run soak -- --kills 50 --scale small --seed 7\n'),
+);
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
@@ -27,8 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => st
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { keep, scale: scaleName, seed } = options;
-  const [kills, scale] = [Number(options.kills), parseScale(scaleName)];
+  const { keep, kills, scale, seed } = options;
   say(`${kills} kills, scale ${scale}, seed ${seed}: npm run soak -- --kills ${kills} --scale ${scale} --seed ${seed}`);
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'lockstep-soak-')));
   // Programs start by the hundred.
@@ -66,11 +67,6 @@ function report({ killed, kills, syncs, verdicts, wrongs }: SoakResults, seed: s
   process.stdout.write(`${kills} kills in ${syncs} syncs, ${between} between, ${wrongs.length} wrong; seed ${seed}\n`);
   if (stopping.signal.aborted) return 130;
   return wrongs.length > 0 ? 1 : 0;
-}
-
-function parseScale(text: string): Scale {
-  if (text === 'small' || text === 'full') return text;
-  throw new Error(`--scale ${text}: there is small and full`);
 }
 
 function say(line: string): void {

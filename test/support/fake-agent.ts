@@ -103,7 +103,6 @@ export class FakeAgent {
       ...(order.full && { full: order.full }),
       bytesUploaded: 7,
       facts: {
-        agent: 'fake',
         platform: 'linux',
         foldsNames: this.foldsNames,
         windowsNames: false,

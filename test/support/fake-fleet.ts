@@ -59,6 +59,11 @@ export class FakeFleet {
     const log = (event: string, fields: object) => void this.logged.push(`${event} ${JSON.stringify(fields)}`);
     const parts = { store, signer, notifier, log, now: () => new Date(), pollMilliseconds: POLL_MILLISECONDS };
     this.#controller = await Controller.start({ ...parts, adopt: true });
+    this.serveAgents();
+  }
+
+  /** Without a controller of its own. */
+  serveAgents(): void {
     this.#polling ??= this.#pollAgents();
   }
 

@@ -20,9 +20,15 @@ export async function findMotoServer(): Promise<string | undefined> {
 }
 
 /** Starts it on a free port of this machine; resolves when it answers. Ends with this process at the latest. */
-export async function startMotoServer(program: string): Promise<MotoServer> {
+export async function startMotoServer(
+  program: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<MotoServer> {
   const port = await freePort();
-  const child = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  const child = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], {
+    stdio: 'ignore',
+    env: { ...process.env, ...environment },
+  });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   const exited = once(child, 'exit');

@@ -64,9 +64,13 @@ export class ProcessFleet {
   }
 
   async startController(): Promise<void> {
-    this.#controller = this.#programs.start('lockstep', ['up', '--config', join(this.folder, 'fleet.yaml')], {
-      stdio: 'ignore',
-    });
+    this.#controller = this.#programs.start(
+      'lockstep',
+      ['up', '--console', '0', '--config', join(this.folder, 'fleet.yaml')],
+      {
+        stdio: 'ignore',
+      },
+    );
     await this.until(async () => (await this.store.head(keys.controlKey())) !== undefined);
   }
 

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { S3Client } from '@aws-sdk/client-s3';
+import { createS3Client } from '#adapters/s3-client.ts';
 import { S3Store } from '#adapters/s3-store.ts';
 
 /** What arrives at the other end of the wire. */
@@ -18,7 +18,10 @@ interface WireAnswer {
 }
 
 /** An S3Store whose service is a function; an error that it throws is a connection that failed. */
-export function scriptedS3(answer: (request: WireRequest, index: number) => WireAnswer): {
+export function scriptedS3(
+  answer: (request: WireRequest, index: number) => WireAnswer,
+  { owner }: { readonly owner?: string } = {},
+): {
   readonly store: S3Store;
   readonly requests: readonly WireRequest[];
 } {
@@ -29,13 +32,13 @@ export function scriptedS3(answer: (request: WireRequest, index: number) => Wire
     const stream = typeof body === 'string' ? Readable.from([Buffer.from(body)]) : body;
     return { response: { statusCode: status, headers, body: stream } };
   };
-  const client = new S3Client({
+  const client = createS3Client({
     region: 'us-east-1',
     credentials: { accessKeyId: 'testing', secretAccessKey: 'testing' },
     maxAttempts: 2,
     requestHandler: { handle } as never,
   });
-  return { store: new S3Store({ client, bucket: 'bucket', prefix: 'fleet-a' }), requests };
+  return { store: new S3Store({ client, bucket: 'bucket', prefix: 'fleet-a', owner }), requests };
 }
 
 export function refusal(status: number, code: string): WireAnswer {

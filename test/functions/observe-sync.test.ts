@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
-import { lookAtSync, observeSync, type SyncPhase } from '#cli/sync-view.ts';
 import { DECISION_FORMAT, VOTE_FORMAT } from '#core/approval.ts';
 import { encodeDocument } from '#core/documents.ts';
 import { InvalidDocument, StoreTransient } from '#core/errors.ts';
@@ -12,6 +11,7 @@ import type { ServerId } from '#core/server.ts';
 import { sign } from '#core/signed.ts';
 import { SYNC_FORMAT, type SyncRequest } from '#core/sync.ts';
 import { VERDICT_FORMAT } from '#core/verdict.ts';
+import { lookAtSync, observeSync, type SyncPhase } from '#functions/observe/observe-sync.ts';
 import {
   createTestSigner,
   DESTINATION,

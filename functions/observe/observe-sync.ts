@@ -10,8 +10,8 @@ import { type Progress, type Receipt, signedProgressSchema, signedReceiptSchema 
 import type { ServerId } from '#core/server.ts';
 import { type SyncId, type SyncRequest, stockTakers, syncRequestSchema } from '#core/sync.ts';
 import { type SyncVerdict, syncVerdictSchema } from '#core/verdict.ts';
-import { findControlKey } from '#embedded/control-key.ts';
-import { loadPlan } from '#functions/sync-documents.ts';
+import { findControlKey } from '../control-key.ts';
+import { loadPlan } from '../sync-documents.ts';
 
 export type SyncPhase = 'inventory' | 'planning' | 'approval' | 'applying' | 'done';
 

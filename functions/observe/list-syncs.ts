@@ -14,14 +14,23 @@ export interface PastSync {
 
 /** The `limit` newest syncs, the newest first. */
 export async function listSyncs(store: ObjectStore, limit: number, signal: AbortSignal): Promise<PastSync[]> {
+  return await readSyncs(store, (await listSyncIds(store, signal)).slice(0, limit), signal);
+}
+
+/** Of all syncs, the newest first. */
+export async function listSyncIds(store: ObjectStore, signal: AbortSignal): Promise<SyncId[]> {
   const ids = new Set<SyncId>();
   for await (const { key } of store.list(keys.syncs(), { signal })) {
     const id = syncIdSchema.safeParse(key.slice(keys.syncs().length).split('/')[0]);
     if (id.success) ids.add(id.data);
   }
-  const newest = [...ids].sort().reverse().slice(0, limit);
+  return [...ids].sort().reverse();
+}
+
+/** Those that there are, in this order. */
+export async function readSyncs(store: ObjectStore, ids: readonly SyncId[], signal: AbortSignal): Promise<PastSync[]> {
   const parallel = pLimit(16);
-  const syncs = await Promise.all(newest.map((id) => parallel(() => readSync(store, id, signal))));
+  const syncs = await Promise.all(ids.map((id) => parallel(() => readSync(store, id, signal))));
   return syncs.filter((sync) => sync !== undefined);
 }
 
