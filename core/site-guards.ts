@@ -33,7 +33,7 @@ export function findSiteRefusal(change: SiteChange): string | undefined {
   const { allows, entries, operations } = change;
   const held = entries.filter(({ kind }) => kind === 'artifact').length;
   const counts = { held, create: count(operations, 'create'), remove: count(operations, 'remove') };
-  return describeDowngrade(change.versions, allows) ?? describeShrink(counts, allows) ?? describeVanished(change);
+  return describeDowngrade(change.versions, allows) ?? describeVanished(change) ?? describeShrink(counts, allows);
 }
 
 export function describeDowngrade(

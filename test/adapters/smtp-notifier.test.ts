@@ -112,11 +112,11 @@ describe('SmtpNotifier', () => {
     expect(link).toBe(`${CONSOLE}/approvals/${planned.sync}`);
     expect(mail?.text).toContain(link);
     const { signer, store } = planned.dependencies;
-    const anne = new ConsoleUnderTest({ store, controlKey: signer.publicKey }).signIn('anne');
-    const shown = await anne.get(new URL(link).pathname);
+    const approver = new ConsoleUnderTest({ store, controlKey: signer.publicKey }).signIn('approver');
+    const shown = await approver.get(new URL(link).pathname);
     const [code = ''] = /[0-9a-f]{4}-[0-9a-f]{4}(?=\))/.exec(mail?.subject ?? '') ?? [];
     expect(shown.text).toContain(`<code>${code}</code>`);
-    const decided = await anne.submit(new URL(link).pathname, { code, decision: 'APPROVED' });
+    const decided = await approver.submit(new URL(link).pathname, { code, decision: 'APPROVED' });
     expect(decided.text).toContain('You have approved plan');
   });
 

@@ -53,11 +53,11 @@ describe('the page of approvals', () => {
   });
 
   it('lists what was decided lately, by whom and when', async () => {
-    const { decision } = await planned.fleet.vote(planned.sync, 'REJECTED', 'anne');
+    const { decision } = await planned.fleet.vote(planned.sync, 'REJECTED', 'approver');
     const { text } = await underTest.signIn('viewer', ['viewer']).get('/approvals');
     expect(text).toContain('No plan waits');
     expect(text).toMatch(
-      new RegExp(`/approvals/${planned.sync}.*requester.*rejected.*anne.*${decision?.votes[0]?.at}`, 's'),
+      new RegExp(`/approvals/${planned.sync}.*requester.*rejected.*approver.*${decision?.votes[0]?.at}`, 's'),
     );
   });
 });
@@ -81,15 +81,18 @@ describe('the page of one approval', () => {
 
   it('approves what is named by its short code, and says so', async () => {
     const code = (await codeOf(planned.sync)).toUpperCase().replace('-', ' ');
-    const { status, text } = await vote(underTest.signIn('anne'), 'APPROVED', { code, comment: ' after the shift ' });
+    const { status, text } = await vote(underTest.signIn('approver'), 'APPROVED', {
+      code,
+      comment: ' after the shift ',
+    });
     expect(status).toBe(200);
     expect(text).toContain('You have approved plan');
     expect(text).toContain('the destinations are being written now');
     const { plan, votes } = (await findDecision({ store }, planned.sync)) ?? {};
-    expect(votes).toMatchObject([{ by: 'anne', via: 'console', decision: 'APPROVED', comment: 'after the shift' }]);
+    expect(votes).toMatchObject([{ by: 'approver', via: 'console', decision: 'APPROVED', comment: 'after the shift' }]);
     const entry = {
       event: 'decision',
-      person: 'anne',
+      person: 'approver',
       sync: planned.sync,
       plan,
       vote: 'APPROVED',
@@ -99,17 +102,17 @@ describe('the page of one approval', () => {
   });
 
   it('rejects, and tells everybody who looks later who it was, when, and how', async () => {
-    await vote(underTest.signIn('anne'), 'REJECTED', { comment: MARKUP });
+    await vote(underTest.signIn('approver'), 'REJECTED', { comment: MARKUP });
     const { text } = await underTest.signIn('bert').get(`/approvals/${planned.sync}`);
     const { votes } = (await findDecision({ store }, planned.sync)) ?? {};
-    expect(text).toMatch(new RegExp(`rejected.*anne.*${votes?.[0]?.at}.*nothing is left to decide`, 's'));
+    expect(text).toMatch(new RegExp(`rejected.*approver.*${votes?.[0]?.at}.*nothing is left to decide`, 's'));
     expect(text).not.toContain('name="code"');
     expect(text).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&lt;img src=x&gt;');
     expect(text).not.toContain('<img');
   });
 
   it('tells the second of two clicks who has decided, and when', async () => {
-    const browser = underTest.signIn('anne');
+    const browser = underTest.signIn('approver');
     const form = { formKey: /name="formKey" value="([^"]*)"/.exec((await browser.get('/approvals')).text)?.[1] ?? '' };
     const plan = await planned.fleet.planned(planned.sync);
     await vote(browser, 'APPROVED');
@@ -117,15 +120,15 @@ describe('the page of one approval', () => {
     const { status, text } = await browser.post(`/approvals/${planned.sync}`, fields);
     const { votes } = (await findDecision({ store }, planned.sync)) ?? {};
     expect(status).toBe(409);
-    expect(text).toContain(`was approved already, by anne at ${votes?.[0]?.at}`);
+    expect(text).toContain(`was approved already, by approver at ${votes?.[0]?.at}`);
   });
 
   it('tells the slower of two who decide at once that the other was first', async () => {
     store.rival = () => planned.fleet.vote(planned.sync, 'REJECTED', 'bert');
-    const { status, text } = await vote(underTest.signIn('anne'), 'APPROVED');
+    const { status, text } = await vote(underTest.signIn('approver'), 'APPROVED');
     expect(status).toBe(409);
     expect(text).toMatch(/somebody else was first: this sync was rejected, by bert at 20/);
-    expect(underTest.logged).toMatchObject([{ event: 'decision-refused', person: 'anne', status: 409 }]);
+    expect(underTest.logged).toMatchObject([{ event: 'decision-refused', person: 'approver', status: 409 }]);
     expect((await findDecision({ store }, planned.sync))?.decision).toBe('REJECTED');
   });
 
@@ -135,12 +138,12 @@ describe('the page of one approval', () => {
     ['a comment without end', { comment: 'x'.repeat(1001) }, 'longer than 1,000 characters'],
     ['a number that is none', { removals: '-1' }, 'The number of removals is no number'],
   ])('refuses %s, and says what to do', async (_, wrong, words) => {
-    const { status, text } = await vote(underTest.signIn('anne'), 'APPROVED', wrong);
+    const { status, text } = await vote(underTest.signIn('approver'), 'APPROVED', wrong);
     expect(status).toBe(409);
     expect(text).toContain(words);
     expect(text).toContain(`href="/approvals/${planned.sync}"`);
     expect(await findDecision({ store }, planned.sync)).toBeUndefined();
-    expect(underTest.logged).toMatchObject([{ event: 'decision-refused', person: 'anne', sync: planned.sync }]);
+    expect(underTest.logged).toMatchObject([{ event: 'decision-refused', person: 'approver', sync: planned.sync }]);
   });
 
   it('says that nobody decided in time', async () => {
@@ -149,13 +152,13 @@ describe('the page of one approval', () => {
       controlKey: planned.dependencies.signer.publicKey,
       now: () => new Date('2999-01-01T00:00:00Z'),
     };
-    const { text } = await new ConsoleUnderTest(later).signIn('anne').get(`/approvals/${planned.sync}`);
+    const { text } = await new ConsoleUnderTest(later).signIn('approver').get(`/approvals/${planned.sync}`);
     expect(text).toContain('nobody decided in time');
     expect(text).not.toContain('name="code"');
   });
 
   it('says that there is no such sync', async () => {
-    const { status, text } = await underTest.signIn('anne').get('/approvals/20260102T030405Z-0a1b2c3d');
+    const { status, text } = await underTest.signIn('approver').get('/approvals/20260102T030405Z-0a1b2c3d');
     expect([status, text]).toEqual([400, expect.stringContaining('there is no sync')]);
   });
 });
@@ -169,21 +172,21 @@ describe('a plan that needs two approvals', () => {
   });
 
   it('says after the first that it needs another, and who has voted', async () => {
-    const first = await vote(underTest.signIn('anne'), 'APPROVED');
+    const first = await vote(underTest.signIn('approver'), 'APPROVED');
     expect(first.text).toContain('More people have to approve it');
     const { text } = await underTest.signIn('bert').get(`/approvals/${planned.sync}`);
     expect(text).toContain('1 of the 2 needed');
-    expect(text).toContain('<td>anne</td>');
+    expect(text).toContain('<td>approver</td>');
     const second = await vote(underTest.signIn('bert'), 'APPROVED');
     expect(second.text).toContain('That was all it needed');
     expect(underTest.logged).toMatchObject([
-      { event: 'decision', person: 'anne', decided: null },
+      { event: 'decision', person: 'approver', decided: null },
       { event: 'decision', person: 'bert', decided: 'APPROVED' },
     ]);
   });
 
   it('shows whoever has voted no second form', async () => {
-    const browser = underTest.signIn('anne');
+    const browser = underTest.signIn('approver');
     await vote(browser, 'APPROVED');
     const { text } = await browser.get(`/approvals/${planned.sync}`);
     expect(text).toContain('a vote cannot be changed');
@@ -211,21 +214,21 @@ describe('a plan with markup in its names that removes a large share', () => {
   });
 
   it('shows paths and people as they are written', async () => {
-    const { text } = await underTest.signIn('<i>anne</i>').get(`/approvals/${sync}`);
+    const { text } = await underTest.signIn('<i>approver</i>').get(`/approvals/${sync}`);
     expect(text).toContain('&lt;b&gt;gone&amp;0.cfg');
     expect(text).toContain('&lt;script&gt;alert');
     for (const tag of ['<b>', '<i>', '<img', '<script>']) expect(text).not.toContain(tag);
-    const list = await underTest.signIn('anne').get('/approvals');
+    const list = await underTest.signIn('approver').get('/approvals');
     expect(list.text).not.toContain('<script>');
   });
 
   it('is approved only with the number of removals', async () => {
-    const page = await underTest.signIn('anne').get(`/approvals/${sync}`);
+    const page = await underTest.signIn('approver').get(`/approvals/${sync}`);
     expect(page.text).toContain('This plan removes 20 files, more than 10 %');
-    const without = await vote(underTest.signIn('anne'), 'APPROVED');
+    const without = await vote(underTest.signIn('approver'), 'APPROVED');
     expect([without.status, without.text]).toEqual([409, expect.stringContaining('approve it with their number, 20')]);
-    const wrong = await vote(underTest.signIn('anne'), 'APPROVED', { removals: '19' });
+    const wrong = await vote(underTest.signIn('approver'), 'APPROVED', { removals: '19' });
     expect([wrong.status, wrong.text]).toEqual([409, expect.stringContaining('19 removals are acknowledged')]);
-    expect((await vote(underTest.signIn('anne'), 'APPROVED', { removals: '20' })).status).toBe(200);
+    expect((await vote(underTest.signIn('approver'), 'APPROVED', { removals: '20' })).status).toBe(200);
   });
 });

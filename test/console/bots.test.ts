@@ -32,7 +32,7 @@ async function decided(): Promise<string[]> {
 
 /** What an approver's browser would send. */
 async function approversForm(): Promise<Fields> {
-  const { text } = await underTest.signIn('anne').get(link);
+  const { text } = await underTest.signIn('approver').get(link);
   const form = formsOf(text).find(({ action }) => action === link);
   return { ...form?.fields, code, decision: 'APPROVED' };
 }
@@ -48,14 +48,14 @@ describe('programs that follow the link in a mail', () => {
     expect(stranger.status).toBe(401);
     expect(formsOf(stranger.text)).toEqual([]);
     // As an extension of an approver's browser does.
-    await underTest.signIn('anne').get(link, init);
+    await underTest.signIn('approver').get(link, init);
     for (const query of ['?decision=APPROVED', `?decision=APPROVED&code=${code}`])
-      await underTest.signIn('anne').get(`${link}${query}`, init);
+      await underTest.signIn('approver').get(`${link}${query}`, init);
     expect(await decided()).toEqual([]);
   });
 
   it('decide nothing by sending every form that the page shows, as it is and filled in', async () => {
-    const { text } = await underTest.signIn('anne').get(link);
+    const { text } = await underTest.signIn('approver').get(link);
     const forms = formsOf(text);
     expect(forms.map(({ action }) => action)).toContain(link);
     for (const { action, fields } of forms)
@@ -68,7 +68,7 @@ describe('programs that follow the link in a mail', () => {
   });
 
   it('decide nothing even where they send the forms of a person who is signed in, as they are', async () => {
-    const browser = underTest.signIn('anne');
+    const browser = underTest.signIn('approver');
     for (const { action, fields } of formsOf((await browser.get(link)).text)) await browser.post(action, fields);
     expect(await decided()).toEqual([]);
   });
@@ -93,12 +93,12 @@ describe('a decision that is none', () => {
 
   it('is refused when it comes from another site', async () => {
     const form = await approversForm();
-    const answer = await underTest.signIn('anne').post(link, form, { Origin: 'https://evil.example.org' });
+    const answer = await underTest.signIn('approver').post(link, form, { Origin: 'https://evil.example.org' });
     await expectRefused(answer, 403, /This form was sent from elsewhere/);
   });
 
   it('is refused when the session has expired', async () => {
-    const browser = underTest.signIn('anne');
+    const browser = underTest.signIn('approver');
     const form = formsOf((await browser.get(link)).text).find(({ action }) => action === link)?.fields;
     underTest.endSessions();
     const answer = await browser.post(link, { ...form, code, decision: 'APPROVED' });
@@ -107,10 +107,10 @@ describe('a decision that is none', () => {
   });
 
   it('is refused to a person who may only look', async () => {
-    const browser = underTest.signIn('vera', ['viewer', 'operator']);
+    const browser = underTest.signIn('viewer', ['viewer', 'operator']);
     const [formKey] = formsOf((await browser.get(link)).text).map(({ fields }) => fields.formKey ?? '');
     const answer = await browser.post(link, { ...(await approversForm()), formKey: formKey ?? '' });
-    await expectRefused(answer, 403, /vera is no approver/);
+    await expectRefused(answer, 403, /viewer is no approver/);
   });
 
   it('is refused to the person who asked for the sync', async () => {
@@ -123,7 +123,7 @@ describe('a decision that is none', () => {
   it('is refused when the plan is not the one that the page showed', async () => {
     const other = sha256('another plan');
     const answer = await underTest
-      .signIn('anne')
+      .signIn('approver')
       .submit(link, { plan: other, code: shortCode(other), decision: 'APPROVED' });
     await expectRefused(
       answer,
@@ -134,18 +134,18 @@ describe('a decision that is none', () => {
 
   it('is refused when it is larger than any form', async () => {
     const form = { ...(await approversForm()), comment: 'x'.repeat(100_000) };
-    await expectRefused(await underTest.signIn('anne').post(link, form), 413, /That is too much/);
+    await expectRefused(await underTest.signIn('approver').post(link, form), 413, /That is too much/);
   });
 
   it('is refused when it is sent again, and counts once', async () => {
-    const browser = underTest.signIn('anne');
+    const browser = underTest.signIn('approver');
     const form = formsOf((await browser.get(link)).text).find(({ action }) => action === link)?.fields;
     const fields = { ...form, code, decision: 'APPROVED' };
     expect((await browser.post(link, fields)).status).toBe(200);
     const before = await decided();
     const again = await browser.post(link, fields);
-    expect([again.status, again.text]).toEqual([409, expect.stringMatching(/was approved already, by anne at 20/)]);
+    expect([again.status, again.text]).toEqual([409, expect.stringMatching(/was approved already, by approver at 20/)]);
     expect(await decided()).toEqual(before);
-    expect(before).toEqual([keys.decision(planned.sync), keys.vote(planned.sync, sha256('anne'))]);
+    expect(before).toEqual([keys.decision(planned.sync), keys.vote(planned.sync, sha256('approver'))]);
   });
 });

@@ -25,7 +25,7 @@ let viewer: Browser;
 
 beforeEach(() => {
   store = new MemoryStore();
-  viewer = new ConsoleUnderTest({ store, controlKey: signer.publicKey }).signIn('vera', ['viewer']);
+  viewer = new ConsoleUnderTest({ store, controlKey: signer.publicKey }).signIn('viewer', ['viewer']);
 });
 
 function brought(path: string, more: object = {}): Operation {

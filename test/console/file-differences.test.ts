@@ -47,7 +47,7 @@ async function look(path: string, header: PartHeader, operations: Parameters<typ
   await store.put(keys.part(SYNC, DESTINATION, part.digest), part.bytes);
   const plan = samplePlan({ destinations: [plannedChanges(DESTINATION, part.digest)] });
   await store.put(keys.plan(SYNC), encodeDocument(await sign(plan, control.signer)));
-  const browser = new ConsoleUnderTest({ store, controlKey: control.signer.publicKey }).signIn('vera', ['viewer']);
+  const browser = new ConsoleUnderTest({ store, controlKey: control.signer.publicKey }).signIn('viewer', ['viewer']);
   const query = new URLSearchParams({ path });
   return await browser.get(`/syncs/${SYNC}/differences/${DESTINATION}/file?${query}`);
 }

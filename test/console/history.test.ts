@@ -13,7 +13,7 @@ let viewer: Browser;
 
 beforeEach(() => {
   store = new MemoryStore();
-  viewer = new ConsoleUnderTest({ store, controlKey: 'none' }).signIn('vera', ['viewer']);
+  viewer = new ConsoleUnderTest({ store, controlKey: 'none' }).signIn('viewer', ['viewer']);
 });
 
 let random = 0;
@@ -22,7 +22,7 @@ async function asked(at: string, request: Partial<SyncRequest> = {}, verdict?: P
   const sync = createSyncId(new Date(at), (++random).toString(16).padStart(5, '0'));
   const source = server('west/primary');
   const whole: SyncRequest = {
-    ...{ format: SYNC_FORMAT, sync, requestedBy: 'anne', requestedAt: new Date(at).toISOString(), source },
+    ...{ format: SYNC_FORMAT, sync, requestedBy: 'approver', requestedAt: new Date(at).toISOString(), source },
     ...{ destinations: [server('east/one')], policy: POLICY, waveSize: 1, errorBudget: 0, notify: [] },
     timeouts: { offlineSeconds: 1, inventorySeconds: 1, applySeconds: 1, approvalSeconds: 1 },
     ...request,
@@ -129,7 +129,7 @@ describe('the export', () => {
     await asked('2026-03-02T10:00:00Z');
     const { headers, text } = await viewer.get('/history/export.json?verdict=HALTED');
     expect(headers.get('Content-Disposition')).toContain('lockstep-history.json');
-    expect(JSON.parse(text)).toMatchObject({ syncs: [{ sync, verdict: 'HALTED', requestedBy: 'anne' }] });
+    expect(JSON.parse(text)).toMatchObject({ syncs: [{ sync, verdict: 'HALTED', requestedBy: 'approver' }] });
     expect((await viewer.get('/history/export.csv?verdict=HALTED')).text.trim().split('\r\n')).toHaveLength(2);
   });
 });

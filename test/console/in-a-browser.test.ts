@@ -42,7 +42,7 @@ beforeEach(async (context) => {
       random: () => '0a1b2',
       log: () => undefined,
     },
-    ...{ person: 'anne', host: '127.0.0.1', port: 0, folder },
+    ...{ person: 'approver', host: '127.0.0.1', port: 0, folder },
   });
   browser = await chromium.launch({
     executablePath: CHROMIUM ?? '',
@@ -84,7 +84,7 @@ it('leads a person through the whole wizard, from the fleet to the result, witho
   await follower.getByText('Synchronization Result').waitFor();
   expect(await follower.locator('#live').textContent()).toContain('succeeded');
   await page.goto(page.url());
-  expect(await page.locator('main').textContent()).toContain('anne');
+  expect(await page.locator('main').textContent()).toContain('approver');
   expect(complaints).toEqual([]);
 });
 

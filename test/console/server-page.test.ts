@@ -40,7 +40,7 @@ beforeEach(async () => {
     controlKey: fleet.signer.publicKey,
     executions: { start: async (sync) => void started.push(sync) },
   });
-  viewer = underTest.signIn('vera', ['viewer']);
+  viewer = underTest.signIn('viewer', ['viewer']);
 });
 
 afterEach(() => fleet.end());
@@ -65,11 +65,11 @@ async function photograph() {
 
 describe('the page of a server', () => {
   it('shows its chain of receipts with who approved, and what it holds by class', async () => {
-    const sync = await synced(`anne ${MARKUP}`);
+    const sync = await synced(`approver ${MARKUP}`);
     const { status, text } = await viewer.get(HERE);
     expect(status).toBe(200);
     for (const shown of [sync, 'succeeded', 'as left', 'license', 'configuration']) expect(text).toContain(shown);
-    expect(text).toContain('anne &lt;img src=x onerror=alert(1)&gt;');
+    expect(text).toContain('approver &lt;img src=x onerror=alert(1)&gt;');
     expect(text).not.toContain('<img');
     expect(text).toContain(`${HERE}/receipts/${orderId(sync, 'apply', backup.server)}`);
   });
@@ -137,7 +137,7 @@ describe('the page of a server', () => {
       `${HERE}/receipts/${orderId(sync, 'apply', backup.server)}`,
     ])
       expect((await viewer.get(path)).status).toBe(200);
-    expect((await underTest.signIn('olga').get(`${HERE}/verify`)).status).toBe(404);
+    expect((await underTest.signIn('starter').get(`${HERE}/verify`)).status).toBe(404);
     expect(await photograph()).toEqual(before);
     expect(started).toEqual([]);
   });
@@ -179,7 +179,7 @@ describe('a receipt', () => {
 
 describe('a verification', () => {
   it('is asked for by an operator, of this server alone', async () => {
-    const operator = underTest.signIn('olga');
+    const operator = underTest.signIn('starter');
     const form = formsOf((await operator.get(HERE)).text).find(({ action }) => action === `${HERE}/verify`);
     const { headers, status } = await operator.post(`${HERE}/verify`, form?.fields ?? {});
     expect(status).toBe(303);
@@ -187,7 +187,7 @@ describe('a verification', () => {
     expect(headers.get('Location')).toBe(`/syncs/${sync}`);
     const stored = sync && (await fleet.store.get(keys.request(sync)));
     expect(JSON.parse(Buffer.from(stored?.body ?? []).toString())).toMatchObject({
-      requestedBy: 'olga',
+      requestedBy: 'starter',
       source: 'west/backup',
       destinations: [],
       policy: { verify: true, dryRun: true },
@@ -198,7 +198,7 @@ describe('a verification', () => {
     expect((await viewer.get(HERE)).text).not.toContain('Verify it now');
     const { formKey = '' } = formsOf((await viewer.get(HERE)).text)[0]?.fields ?? {};
     expect((await viewer.post(`${HERE}/verify`, { formKey })).status).toBe(403);
-    expect((await underTest.signIn('olga').post(`${HERE}/verify`, { formKey })).status).toBe(403);
+    expect((await underTest.signIn('starter').post(`${HERE}/verify`, { formKey })).status).toBe(403);
     expect(started).toEqual([]);
   });
 });

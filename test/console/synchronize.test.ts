@@ -24,7 +24,7 @@ beforeEach(async () => {
   started = [];
   const executions = { start: async (sync: SyncId) => void started.push(sync) };
   underTest = new ConsoleUnderTest({ store, controlKey: 'none', executions });
-  operator = underTest.signIn('olga');
+  operator = underTest.signIn('starter');
 });
 
 const CHOICE = [
@@ -75,7 +75,7 @@ describe('Synchronize Configurations', () => {
     expect(status).toBe(303);
     expect(headers.get('Location')).toBe(`/syncs/${started[0]}`);
     expect(await requested()).toMatchObject({
-      requestedBy: 'olga',
+      requestedBy: 'starter',
       source: 'west/primary',
       destinations: ['west/backup', 'east/one'],
       waveSize: 3,
@@ -151,7 +151,7 @@ describe('Synchronize Configurations', () => {
   });
 
   it.each([[['viewer']], [['viewer', 'approver']]] as const)('is not for %j', async (roles: readonly Role[]) => {
-    const browser = underTest.signIn('vera', roles);
+    const browser = underTest.signIn('viewer', roles);
     expect((await browser.get('/synchronize')).text).toContain('Only an operator can begin a sync');
     expect((await send(CHOICE, browser)).status).toBe(403);
     expect(started).toEqual([]);

@@ -22,7 +22,7 @@ beforeEach(async () => {
   await fleet.start();
   const { signer, store } = fleet;
   underTest = new ConsoleUnderTest({ store, controlKey: signer.publicKey, executions: new StoreExecutions(store) });
-  operator = underTest.signIn('olga');
+  operator = underTest.signIn('starter');
 });
 
 afterEach(() => fleet.end());
@@ -51,7 +51,7 @@ it('leads from the choice over the differences and the approval to the result', 
   expect(files.text).toContain('&lt;img src=x onerror=alert(1)&gt;.cfg');
   expect(files.text).not.toContain('<img');
   const code = shortCode(await fleet.planned(sync));
-  await underTest.signIn('anne').submit(`/approvals/${sync}`, { decision: 'APPROVED', code });
+  await underTest.signIn('approver').submit(`/approvals/${sync}`, { decision: 'APPROVED', code });
   expect((await fleet.verdict(sync)).verdict).toBe('SUCCEEDED');
   const result = await operator.get(`/syncs/${sync}`);
   expect(result.text).toContain('aria-current="step">Progress and result<');

@@ -135,6 +135,16 @@ describe('where the source has no file of a class that the destination has, the 
     );
   });
 
+  test('refuse a mirror that leaves few of the files there, however many the source holds of other classes', () => {
+    const situation: Situation = {
+      source: { 'a.cfg': '1', 'firmware/x': '1', 'firmware/y': '1' },
+      destination: { 'a.cfg': '1', 'b.cfg': '1', 'c.cfg': '1' },
+      policy: { mode: 'mirror', only: ['configuration'] },
+    };
+    expect(refusalOf(situation)).toMatch(/leave 1 of 3 files.*--allow-shrink/);
+    expect(refusalOf({ ...situation, policy: { ...situation.policy, allowShrink: true } })).toBeUndefined();
+  });
+
   test('let the first overwriting sync from a smaller source pass', () => {
     expect(refusalOf({ source, destination })).toBeUndefined();
     expect(refusalOf({ source, destination, formerClasses: ['configuration'] })).toBeUndefined();
