@@ -130,6 +130,28 @@ export function endedWell({ verdict }: Pick<DestinationVerdict, 'verdict'>): boo
   return verdict === 'IN_SYNC' || verdict === 'SUCCEEDED' || verdict === 'VERIFIED';
 }
 
+/** How a verdict is shown, wherever that is. */
+export function toneOf(verdict: SyncVerdict['verdict'] | DestinationVerdict['verdict']): 'good' | 'warning' | 'bad' {
+  switch (verdict) {
+    case 'IN_SYNC':
+    case 'SUCCEEDED':
+    case 'PLANNED':
+    case 'VERIFIED':
+      return 'good';
+    case 'NOT_ATTEMPTED':
+    case 'REJECTED':
+    case 'EXPIRED':
+      return 'warning';
+    case 'REFUSED':
+    case 'ROLLED_BACK':
+    case 'FAILED':
+    case 'OFFLINE':
+    case 'HALTED':
+    case 'DRIFTED':
+      return 'bad';
+  }
+}
+
 /** Why a receipt that says SUCCEEDED does not prove it; `undefined` when it does. */
 export function findReceiptFlaw(receipt: ApplyReceipt, plan: Plan, part: PartHeader): string | undefined {
   const planned = plannedFor(plan, receipt.server);

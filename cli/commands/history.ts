@@ -2,11 +2,12 @@ import { labelled } from '#core/digest.ts';
 import { BadInput } from '#core/errors.ts';
 import { listSyncs } from '#functions/observe/list-syncs.ts';
 import { pastSyncDocument } from '#functions/observe/past-sync-document.ts';
+import { stepOf } from '#functions/verification/describe-link.ts';
 import { type ChainLink, readChain, type States } from '#functions/verification/read-chain.ts';
 import { type CommandContext, openExistingStore } from '../context.ts';
 import { findNamedServers } from '../named-servers.ts';
 import type { CommandOutcome } from '../outcome.ts';
-import { isSound, showChain, stepOf } from '../show/chain.ts';
+import { isSound, showChain } from '../show/chain.ts';
 import { showSyncs } from '../show/syncs.ts';
 
 /** The newest syncs and how they ended. */

@@ -1,5 +1,6 @@
 import { shortCode } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
+import { answersWell, changedBy, describeBeforeIt, stepOf } from '#functions/verification/describe-link.ts';
 import type { ChainLink } from '#functions/verification/read-chain.ts';
 import { grid } from './grid.ts';
 import { bytes, count, enumerate, type Paint, time } from './text.ts';
@@ -37,15 +38,10 @@ function chainRow(link: ChainLink, paint: Paint): string[] {
   ];
 }
 
-export function stepOf(order: NonNullable<ChainLink['order']>): string {
-  return order.step === 'inventory' && order.full === true ? 'verify' : order.step;
-}
-
 function outcomeOf({ receipt, signature }: ChainLink, paint: Paint): string {
   if (receipt === undefined) return signature === 'bad' ? '' : paint('warning', 'no answer');
   const reason = 'reason' in receipt && receipt.reason !== undefined ? ` ${receipt.reason}` : '';
-  const isGood = receipt.outcome === 'DONE' || receipt.outcome === 'SUCCEEDED';
-  return paint(isGood ? 'good' : 'bad', `${receipt.outcome}${reason}`);
+  return paint(answersWell(receipt) ? 'good' : 'bad', `${receipt.outcome}${reason}`);
 }
 
 function stateOf({ states }: ChainLink): string {
@@ -54,26 +50,16 @@ function stateOf({ states }: ChainLink): string {
   return before === after ? `${after}` : `${before} → ${after}`;
 }
 
-function beforeItOf({ follows }: ChainLink, paint: Paint): string {
-  switch (follows) {
-    case 'yes':
-      return 'as left';
-    case 'changed-between':
-      return paint('warning', 'changed by somebody else in between');
-    case 'other-profile':
-      return paint('warning', 'another profile since');
-    case 'unknown':
-      return 'not known';
-    case undefined:
-      return '';
-  }
+function beforeItOf(link: ChainLink, paint: Paint): string {
+  const { isWarning, words } = describeBeforeIt(link);
+  return isWarning ? paint('warning', words) : words;
 }
 
-function changesOf({ approval, receipt }: ChainLink): string {
-  if (receipt?.outcome !== 'SUCCEEDED') return '';
-  const { create, remove, update } = receipt.changes;
-  const files = count(create + update + remove, 'file');
-  return approval?.bytes === undefined ? files : `${files}, ${bytes(approval.bytes)}`;
+function changesOf(link: ChainLink): string {
+  const changed = changedBy(link);
+  if (changed === undefined) return '';
+  const files = count(changed.files, 'file');
+  return changed.bytes === undefined ? files : `${files}, ${bytes(changed.bytes)}`;
 }
 
 function signerOf({ keyId, signature }: ChainLink, paint: Paint): string {

@@ -1,9 +1,9 @@
 import { printable } from '#core/printable.ts';
+import { toneOf } from '#core/verdict.ts';
 import { describeTransfer, haveFetched, sumTransfers } from '#functions/describe-transfer.ts';
 import type { PastSync } from '#functions/observe/list-syncs.ts';
 import { grid } from './grid.ts';
 import { enumerate, type Paint, time } from './text.ts';
-import { toneOf } from './verdict.ts';
 
 /** Syncs as one table. */
 export function showSyncs(syncs: readonly PastSync[], paint: Paint): string {

@@ -1,9 +1,9 @@
 import { printable } from '#core/printable.ts';
-import { type DestinationVerdict, endedWell, exitStatus, type SyncVerdict } from '#core/verdict.ts';
+import { type DestinationVerdict, endedWell, exitStatus, type SyncVerdict, toneOf } from '#core/verdict.ts';
 import { describeTransfer, haveFetched } from '#functions/describe-transfer.ts';
 import { grid } from './grid.ts';
 import type { Labels } from './labels.ts';
-import { bytes, count, type Paint, type Tone } from './text.ts';
+import { bytes, count, type Paint } from './text.ts';
 
 /** The wizard's last page: the result at each destination, and one last sentence. */
 export function showVerdict(verdict: SyncVerdict, labels: Labels, paint: Paint): string {
@@ -19,27 +19,6 @@ export function showVerdict(verdict: SyncVerdict, labels: Labels, paint: Paint):
     ...transfers(verdict.destinations, labels),
     paint(toneOf(verdict.verdict), lastSentence(verdict, labels)),
   ].join('\n');
-}
-
-export function toneOf(verdict: SyncVerdict['verdict'] | DestinationVerdict['verdict']): Tone {
-  switch (verdict) {
-    case 'IN_SYNC':
-    case 'SUCCEEDED':
-    case 'PLANNED':
-    case 'VERIFIED':
-      return 'good';
-    case 'NOT_ATTEMPTED':
-    case 'REJECTED':
-    case 'EXPIRED':
-      return 'warning';
-    case 'REFUSED':
-    case 'ROLLED_BACK':
-    case 'FAILED':
-    case 'OFFLINE':
-    case 'HALTED':
-    case 'DRIFTED':
-      return 'bad';
-  }
 }
 
 /** One sentence that a person can act on. */

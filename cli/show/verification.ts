@@ -1,10 +1,9 @@
 import type { DriftedFile } from '#core/drift.ts';
 import { printable } from '#core/printable.ts';
-import { type DestinationVerdict, endedWell, type SyncVerdict, type Verification } from '#core/verdict.ts';
+import { type DestinationVerdict, endedWell, type SyncVerdict, toneOf, type Verification } from '#core/verdict.ts';
 import { grid } from './grid.ts';
 import type { Labels } from './labels.ts';
 import { bytes, count, type Paint, type Tone, time } from './text.ts';
-import { toneOf } from './verdict.ts';
 
 /** What one server came to, with the files that differ. */
 export interface VerifiedServer {

@@ -114,7 +114,7 @@ describe('the page of a server', () => {
   it('says what to do first with a server that was never heard of', async () => {
     const { status, text } = await viewer.get('/servers/west/new');
     expect(status).toBe(200);
-    for (const hint of ['lockstep-agent enrol', 'No order was given', 'No verification', 'has not taken stock'])
+    for (const hint of ['lockstep-agent enroll<', 'No order was given', 'No verification', 'has not taken stock'])
       expect(text).toContain(hint);
   });
 

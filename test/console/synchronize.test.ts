@@ -197,7 +197,7 @@ describe('Synchronize Configurations', () => {
 
   it('says what to do first where there is no fleet', async () => {
     await store.delete(keys.fleet());
-    expect((await operator.get('/synchronize')).text).toContain('lockstep-agent enrol');
+    expect((await operator.get('/synchronize')).text).toContain('lockstep-agent enroll<');
   });
 });
 

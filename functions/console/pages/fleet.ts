@@ -9,6 +9,7 @@ import { lookAtServers, type ServerOverview } from '../../observe/look-at-server
 import { readFleet } from '../../read-fleet.ts';
 import type { ConsoleEnvironment, ConsoleParts } from '../console-parts.ts';
 import { type Html, page } from '../parts/layout.ts';
+import { noFleet } from '../parts/no-fleet.ts';
 import { table } from '../parts/table.ts';
 import { badge, moment, verdictBadge } from '../parts/words.ts';
 
@@ -19,7 +20,8 @@ export function fleetPages(parts: ConsoleParts): Hono<ConsoleEnvironment> {
     const { now, store } = parts;
     const { signal } = context.req.raw;
     const fleet = await readFleet(store, signal);
-    if (fleet === undefined) return page(context, { title: 'Fleet', section: 'fleet', help: 'fleet', body: NO_FLEET });
+    if (fleet === undefined)
+      return page(context, { title: 'Fleet', section: 'fleet', help: 'fleet', body: noFleet('Fleet') });
     const [servers, syncs] = await Promise.all([
       lookAtServers({ store, fleet, now, signal, controlKey: await parts.controlKey() }),
       listSyncs(store, RECENT, signal),
@@ -93,9 +95,5 @@ function now(server: ServerId, syncs: readonly PastSync[]): Html | string {
   const { source, sync } = found.request;
   return html`<a href="/syncs/${sync}">${badge('busy', source === server ? 'source of a sync' : 'being synced')}</a>`;
 }
-
-const NO_FLEET = html`<h1>Fleet</h1>
-  <p class="empty">No fleet is known yet. Write its servers into <code>fleet.yaml</code> and start the controller with
-  <code>lockstep up --config fleet.yaml</code>; then install an agent on each server with <code>lockstep-agent enrol</code>.</p>`;
 
 const RECENT = 100;

@@ -4,6 +4,7 @@ import { shortCode } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
 import type { ServerId } from '#core/server.ts';
 import type { ServerOverview } from '../../observe/look-at-servers.ts';
+import { answersWell, changedBy, describeBeforeIt, stepOf } from '../../verification/describe-link.ts';
 import type { ChainLink } from '../../verification/read-chain.ts';
 import type { Html } from '../parts/layout.ts';
 import { type Cell, table } from '../parts/table.ts';
@@ -12,7 +13,7 @@ import { badge, bytes, count, moment } from '../parts/words.ts';
 export function overviewSection({ offline, status, trouble }: ServerOverview, now: Date): Html {
   if (status === undefined && trouble === undefined)
     return html`<p class="empty">Nothing was heard of this server yet: install its agent, enrol it with
-      <code>lockstep-agent enrol</code>, and start it.</p>`;
+      <code>lockstep-agent enroll</code>, and start it.</p>`;
   return html`<dl class="facts">
       <dt>Agent</dt><dd>${offline ? badge('bad', 'offline') : badge('good', 'online')}${
         trouble === undefined
@@ -60,7 +61,7 @@ function linkRow(server: ServerId, link: ChainLink): Cell[] {
     sequence,
     receipt === undefined ? '' : moment(receipt.finishedAt),
     html`<a href="/syncs/${order.sync}">${order.sync}</a>`,
-    order.step === 'inventory' && order.full === true ? 'verify' : order.step,
+    stepOf(order),
     outcomeOf(link),
     beforeItOf(link),
     changesOf(link),
@@ -72,32 +73,21 @@ function linkRow(server: ServerId, link: ChainLink): Cell[] {
 
 function outcomeOf({ receipt, signature }: ChainLink): Html | string {
   if (receipt === undefined) return signature === 'bad' ? '' : badge('warning', 'no answer');
-  const isGood = receipt.outcome === 'DONE' || receipt.outcome === 'SUCCEEDED';
-  const word = badge(isGood ? 'good' : 'bad', receipt.outcome.replaceAll('_', ' ').toLowerCase());
+  const word = badge(answersWell(receipt) ? 'good' : 'bad', receipt.outcome.replaceAll('_', ' ').toLowerCase());
   if (!('detail' in receipt)) return word;
   return html`${word} ${receipt.reason ?? ''} <small>${printable(receipt.detail)}</small>`;
 }
 
-function beforeItOf({ follows }: ChainLink): Html | string {
-  switch (follows) {
-    case 'yes':
-      return 'as left';
-    case 'changed-between':
-      return badge('warning', 'changed by somebody else in between');
-    case 'other-profile':
-      return badge('warning', 'another profile since');
-    case 'unknown':
-      return 'not known';
-    case undefined:
-      return '';
-  }
+function beforeItOf(link: ChainLink): Html | string {
+  const { isWarning, words } = describeBeforeIt(link);
+  return isWarning ? badge('warning', words) : words;
 }
 
-function changesOf({ approval, receipt }: ChainLink): string {
-  if (receipt?.outcome !== 'SUCCEEDED') return '';
-  const { create, remove, update } = receipt.changes;
-  const files = count(create + update + remove, 'file');
-  return approval?.bytes === undefined ? files : `${files}, ${bytes(approval.bytes)}`;
+function changesOf(link: ChainLink): string {
+  const changed = changedBy(link);
+  if (changed === undefined) return '';
+  const files = count(changed.files, 'file');
+  return changed.bytes === undefined ? files : `${files}, ${bytes(changed.bytes)}`;
 }
 
 function approvalOf({ approval }: ChainLink): Html | string {

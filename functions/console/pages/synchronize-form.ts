@@ -164,10 +164,6 @@ function siteOf(server: string): string {
   return server.split('/')[0] ?? '';
 }
 
-export const NO_FLEET = html`<h1>Synchronize Configurations</h1>
-  <p class="empty">There is no server to choose yet. Write the servers into <code>fleet.yaml</code> and start the controller with
-  <code>lockstep up --config fleet.yaml</code>; then install an agent on each server with <code>lockstep-agent enrol</code>.</p>`;
-
 export const ONLY_LOOKS = html`<h1>Synchronize Configurations</h1>
   <p class="notice">Only an operator can begin a sync; you may look at those that are under way in <a href="/history">History</a>.
   Ask whoever gives out the roles if you should be able to.</p>`;

@@ -8,10 +8,11 @@ import { readFleet } from '../../read-fleet.ts';
 import { requestSync } from '../../request-sync.ts';
 import type { ConsoleContext, ConsoleEnvironment, ConsoleParts } from '../console-parts.ts';
 import { page } from '../parts/layout.ts';
+import { noFleet } from '../parts/no-fleet.ts';
 import { type Choice, type Problem, readChoice, toWish } from '../read-choice.ts';
 import { has, requireForm } from '../session.ts';
 import { problemPage } from './problem.ts';
-import { NO_FLEET, ONLY_LOOKS, type ShownServers, synchronizeForm } from './synchronize-form.ts';
+import { ONLY_LOOKS, type ShownServers, synchronizeForm } from './synchronize-form.ts';
 
 /** The wizard's first step; the others are on the page of the sync. */
 export function synchronizePages(parts: ConsoleParts): Hono<ConsoleEnvironment> {
@@ -19,7 +20,7 @@ export function synchronizePages(parts: ConsoleParts): Hono<ConsoleEnvironment> 
 
   app.get('/', async (context) => {
     const fleet = await readFleet(parts.store, context.req.raw.signal);
-    if (fleet === undefined) return page(context, { ...PAGE, body: NO_FLEET });
+    if (fleet === undefined) return page(context, { ...PAGE, body: noFleet('Synchronize Configurations') });
     if (!has(context, 'operator')) return page(context, { ...PAGE, body: ONLY_LOOKS });
     const choice = readChoice(new Map(Object.entries(context.req.queries())));
     return await showForm(context, parts, { fleet, choice, problems: [] });
@@ -41,7 +42,7 @@ export function synchronizePages(parts: ConsoleParts): Hono<ConsoleEnvironment> 
     async (context) => {
       const { executions, now, random, store } = parts;
       const fleet = await readFleet(store, context.req.raw.signal);
-      if (fleet === undefined) return page(context, { ...PAGE, body: NO_FLEET });
+      if (fleet === undefined) return page(context, { ...PAGE, body: noFleet('Synchronize Configurations') });
       const values = toValues(await context.req.parseBody({ all: true }));
       const choice = readChoice(values);
       // What Enter in a field sends: only the button that says so begins a sync.

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import prettyBytes from 'pretty-bytes';
-import type { DestinationVerdict, SyncVerdict } from '#core/verdict.ts';
+import { type DestinationVerdict, type SyncVerdict, toneOf } from '#core/verdict.ts';
 import type { Html } from './layout.ts';
 
 export type Tone = 'good' | 'busy' | 'warning' | 'bad' | 'plain';
@@ -12,27 +12,6 @@ export function badge(tone: Tone, word: string): Html {
 
 export function verdictBadge(verdict: SyncVerdict['verdict'] | DestinationVerdict['verdict']): Html {
   return badge(toneOf(verdict), verdict.replaceAll('_', ' ').toLowerCase());
-}
-
-function toneOf(verdict: SyncVerdict['verdict'] | DestinationVerdict['verdict']): Tone {
-  switch (verdict) {
-    case 'IN_SYNC':
-    case 'SUCCEEDED':
-    case 'PLANNED':
-    case 'VERIFIED':
-      return 'good';
-    case 'NOT_ATTEMPTED':
-    case 'REJECTED':
-    case 'EXPIRED':
-      return 'warning';
-    case 'REFUSED':
-    case 'ROLLED_BACK':
-    case 'FAILED':
-    case 'OFFLINE':
-    case 'HALTED':
-    case 'DRIFTED':
-      return 'bad';
-  }
 }
 
 /** The browser's own language and time zone take its place once its script runs. */
