@@ -45,6 +45,9 @@ export async function judge(world: World, bounds: Bounds, events: readonly strin
     ...(tree === 'between' ? [`between: ${explain(stand.tree, bounds)}`] : []),
     ...untruths(tree, receipt),
     ...leftovers(stand, { tree, bounds, world, events }),
+    ...(world.standsStill && !saysWhatStandsStill(receipt)
+      ? ['the service that a hook stopped was not started again']
+      : []),
   ];
   return { tree, isUnproved, wrongs };
 }
@@ -87,6 +90,10 @@ function untruths(tree: Judgement['tree'], receipt: Receipt | undefined): string
 
 function saysNothingChanged(receipt: Receipt | undefined): boolean {
   return receipt?.outcome === 'FAILED' && receipt.detail.includes('nothing was changed');
+}
+
+function saysWhatStandsStill(receipt: Receipt | undefined): boolean {
+  return receipt !== undefined && 'detail' in receipt && receipt.detail.includes('what the hooks stop and start');
 }
 
 interface Found {

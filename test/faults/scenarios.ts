@@ -6,7 +6,7 @@ import type { Bounds } from './judge.ts';
 import type { Lane } from './lane.ts';
 import { prepareWorld, type Wish } from './prepare-world.ts';
 import type { Step } from './step-of-call.ts';
-import { World } from './world.ts';
+import { STANDS_STILL_FILE, World } from './world.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -19,11 +19,20 @@ export interface Scenario {
   readonly everyTimes?: number;
 }
 
+/** Said by a hook; outside of what the seam watches. */
+const STANDS_STILL = `"$LOCKSTEP_ROOT/../../${STANDS_STILL_FILE}"`;
+
 /** What an apply can go through; a fault is tried at every call of each. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'overwrite', wish: { mode: 'overwrite' } },
   { name: 'mirror', wish: { mode: 'mirror' } },
   { name: 'many files', wish: { mode: 'overwrite', isCrowded: true }, everyTimes: 11 },
+  {
+    name: 'a service that stands still meanwhile',
+    wish: { mode: 'overwrite' },
+    hooks: { before: hook(`touch ${STANDS_STILL}`), after: hook(`rm -f ${STANDS_STILL}`) },
+    everyTimes: 3,
+  },
   { name: 'rollback', wish: { mode: 'mirror', isRollback: true } },
   { name: 'undo after a kill', wish: { mode: 'mirror' }, killedAtEndOf: 'verify' },
   { name: 'commit before a kill', wish: { mode: 'mirror' }, killedAtEndOf: 'commit' },

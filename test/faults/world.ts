@@ -8,6 +8,8 @@ import { serverIdSchema } from '#core/server.ts';
 import type { Call } from './fault.ts';
 import { CALLS_FILE, HIT_FILE } from './seam.ts';
 
+export const STANDS_STILL_FILE = 'stands-still';
+
 const aboutSchema = z.strictObject({ server: serverIdSchema, order: z.string().transform(parseOrderId) });
 
 /** What a world is made for: an agent that has one order to answer. */
@@ -83,6 +85,11 @@ export class World {
   get receiptKey(): string {
     const { order, server } = this.about;
     return keys.receipt(server, order);
+  }
+
+  /** A before hook has stopped it, and no after hook has started it again. */
+  get standsStill(): boolean {
+    return existsSync(this.#file(STANDS_STILL_FILE));
   }
 
   #file(name: string): string {
