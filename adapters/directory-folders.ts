@@ -14,11 +14,14 @@ const MOST_KNOWN = 10_000;
 /** Makes the folders of a store, each once per process, with their names on disk up to the root. */
 export class DirectoryFolders {
   readonly #layout: DirectoryLayout;
+  readonly #sync: (folder: string) => Promise<void>;
+  /** With the names of all above them. */
   readonly #durable = new Set<string>();
   #prepared: Promise<void> | undefined;
 
-  constructor(layout: DirectoryLayout) {
+  constructor(layout: DirectoryLayout, sync: (folder: string) => Promise<void> = syncFolder) {
     this.#layout = layout;
+    this.#sync = sync;
   }
 
   /** After this a file can be staged, and moved into `folder`. */
@@ -29,10 +32,15 @@ export class DirectoryFolders {
     });
     await this.#prepared;
     if (this.#durable.has(folder)) return;
-    await mkdir(folder, { recursive: true });
-    await this.#syncUpwards(folder);
-    if (this.#durable.size >= MOST_KNOWN) this.#durable.clear();
-    this.#durable.add(folder);
+    const first = await mkdir(folder, { recursive: true });
+    // Somebody may have removed what was known to be there.
+    const perhapsNew = this.#upwards(
+      folder,
+      (at) => !this.#durable.has(at) || at.length >= (first?.length ?? Infinity),
+    );
+    for (const one of perhapsNew) await this.#sync(dirname(one));
+    if (this.#durable.size + perhapsNew.length > MOST_KNOWN) this.#durable.clear();
+    for (const one of perhapsNew) this.#durable.add(one);
   }
 
   /** After a failure: somebody may have removed what was known to be there. */
@@ -45,16 +53,16 @@ export class DirectoryFolders {
     const { root, own, temporary } = this.#layout;
     if (!(await isFolder(root))) throw new StorePermanent(key, `the store folder ${root} does not exist`);
     await mkdir(temporary, { recursive: true });
-    await syncFolder(own);
-    await syncFolder(root);
+    await this.#sync(own);
+    await this.#sync(root);
     await removeStale(temporary);
   }
 
-  async #syncUpwards(folder: string): Promise<void> {
-    for (let at = folder; at !== this.#layout.root; ) {
-      at = dirname(at);
-      await syncFolder(at);
-    }
+  /** The folder and those above it, as long as they are wanted; never the root. */
+  #upwards(folder: string, isWanted: (folder: string) => boolean): string[] {
+    const found: string[] = [];
+    for (let at = folder; at !== this.#layout.root && isWanted(at); at = dirname(at)) found.push(at);
+    return found;
   }
 }
 

@@ -12,6 +12,13 @@ export async function* keysBelow(layout: DirectoryLayout, prefix: string): Async
   else if (isObjectKey(folder)) yield* keysIn(layout, `${folder}/`, prefix);
 }
 
+/** In no order. */
+export async function foldersIn(layout: DirectoryLayout, prefix: string): Promise<string[]> {
+  if (!isObjectKey(`${prefix}x`)) return [];
+  const entries = await entriesOf(layout, prefix);
+  return entries.filter((entry) => entry.isDirectory()).flatMap(({ name }) => segmentOf(name) ?? []);
+}
+
 async function* keysIn(layout: DirectoryLayout, folder: string, prefix: string): AsyncGenerator<string> {
   for (const name of (await entriesOf(layout, folder)).flatMap(keyPartOf).sort()) {
     const key = folder + name;

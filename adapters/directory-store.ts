@@ -3,10 +3,17 @@ import { renameSync, unlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { StorePrecondition, StoreTransient } from '#core/errors.ts';
-import type { ByteRange, CallOptions, ObjectInfo, ObjectStore, StoredObject } from '#core/ports/object-store.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  ListFoldersOptions,
+  ObjectInfo,
+  ObjectStore,
+  StoredObject,
+} from '#core/ports/object-store.ts';
 import { DirectoryFolders } from './directory-folders.ts';
 import { DirectoryLayout } from './directory-layout.ts';
-import { keysBelow } from './directory-list.ts';
+import { foldersIn, keysBelow } from './directory-list.ts';
 import { linkOnce, makeFolderDurably, syncFolder, withStagedFile } from './durable-file.ts';
 import { retryWhileInUse, toStoreError } from './file-errors.ts';
 import {
@@ -18,7 +25,7 @@ import {
   statObjectSync,
   withObjectFile,
 } from './object-file.ts';
-import { assertByteRange, assertObjectKey, assertReadableWhole } from './object-key.ts';
+import { assertByteRange, assertObjectKey, assertReadableWhole, sortFolders } from './object-key.ts';
 import { ProcessLock } from './process-lock.ts';
 
 /** Objects whose facts are asked for at once while listing. */
@@ -134,6 +141,18 @@ export class DirectoryStore implements ObjectStore {
         batch = [];
       }
       yield* await this.#infos(batch, options);
+    } catch (error) {
+      throw this.#sorted(prefix, error, options);
+    }
+  }
+
+  async *listFolders(prefix: string, options?: ListFoldersOptions): AsyncGenerator<string> {
+    options?.signal?.throwIfAborted();
+    try {
+      for (const name of sortFolders(await foldersIn(this.#layout, prefix), options?.from)) {
+        options?.signal?.throwIfAborted();
+        yield name;
+      }
     } catch (error) {
       throw this.#sorted(prefix, error, options);
     }

@@ -1,6 +1,13 @@
 import { StorePrecondition } from '#core/errors.ts';
-import type { ByteRange, CallOptions, ObjectInfo, ObjectStore, StoredObject } from '#core/ports/object-store.ts';
-import { assertByteRange, assertObjectKey } from './object-key.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  ListFoldersOptions,
+  ObjectInfo,
+  ObjectStore,
+  StoredObject,
+} from '#core/ports/object-store.ts';
+import { assertByteRange, assertObjectKey, sortFolders } from './object-key.ts';
 
 interface Entry {
   readonly body: Uint8Array;
@@ -66,6 +73,16 @@ export class MemoryStore implements ObjectStore {
       const entry = this.#entries.get(key);
       if (entry !== undefined) yield infoOf(key, entry);
     }
+  }
+
+  async *listFolders(prefix: string, options?: ListFoldersOptions): AsyncGenerator<string> {
+    options?.signal?.throwIfAborted();
+    const names = new Set<string>();
+    for (const key of this.#entries.keys()) {
+      const end = key.indexOf('/', prefix.length);
+      if (end > 0 && key.startsWith(prefix)) names.add(key.slice(prefix.length, end));
+    }
+    yield* sortFolders(names, options?.from);
   }
 
   async delete(key: string, options?: CallOptions): Promise<void> {

@@ -24,6 +24,12 @@ export function assertObjectKey(key: string): void {
   );
 }
 
+/** As the keys in them sort: `a-b` before `a` before `a0`. */
+export function sortFolders(names: Iterable<string>, from = ''): string[] {
+  const folders = [...names].map((name) => `${name}/`).filter((folder) => folder > from);
+  return folders.sort().map((folder) => folder.slice(0, -1));
+}
+
 export function assertByteRange(key: string, { offset, length }: ByteRange): void {
   if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0) return;
   throw new StorePermanent(key, `bytes ${offset} and ${length} more are not a range`);

@@ -5,13 +5,21 @@ import {
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import pRetry from 'p-retry';
 import { LockstepError, StorePermanent, StorePrecondition } from '#core/errors.ts';
-import type { ByteRange, CallOptions, ObjectInfo, ObjectStore, StoredObject } from '#core/ports/object-store.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  ListFoldersOptions,
+  ObjectInfo,
+  ObjectStore,
+  StoredObject,
+} from '#core/ports/object-store.ts';
 import { assertByteRange, assertObjectKey, isObjectKey } from './object-key.ts';
 import { BrokenBody, isAbsence, isWorthRepeating, parseFault, toStoreError } from './s3-errors.ts';
 import { readRange, readWhole, upload } from './s3-transfer.ts';
@@ -115,42 +123,56 @@ export class S3Store implements ObjectStore {
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
-    let next: string | undefined;
-    do {
-      const page = await this.#call(prefix, options, () => this.#listPage(prefix, next, options));
-      for (const { Key = '', ...facts } of page.Contents ?? []) {
+    for await (const { Contents = [] } of this.#pages(prefix, {}, options)) {
+      for (const { Key = '', ...facts } of Contents) {
         const key = Key.slice(this.#prefix.length);
         if (isObjectKey(key)) yield infoOf(key, facts);
       }
-      next = page.NextContinuationToken;
-    } while (next !== undefined);
+    }
+  }
+
+  async *listFolders(prefix: string, options: ListFoldersOptions = {}): AsyncGenerator<string> {
+    const { from } = options;
+    const start = from && { StartAfter: this.#prefix + prefix + from };
+    for await (const { CommonPrefixes = [] } of this.#pages(prefix, { Delimiter: '/', ...start }, options)) {
+      for (const { Prefix = '' } of CommonPrefixes) {
+        const name = Prefix.slice(this.#prefix.length + prefix.length, -1);
+        if (isObjectKey(name)) yield name;
+      }
+    }
   }
 
   async delete(key: string, options?: CallOptions): Promise<void> {
     await this.#call(key, options, () => this.#client.send(new DeleteObjectCommand(this.#at(key)), sending(options)));
   }
 
+  async *#pages(
+    prefix: string,
+    wanted: Pick<ListObjectsV2CommandInput, 'Delimiter' | 'StartAfter'>,
+    options: CallOptions | undefined,
+  ): AsyncGenerator<ListObjectsV2CommandOutput> {
+    const input = { Bucket: this.#bucket, ...this.#owner, Prefix: this.#prefix + prefix, ...wanted };
+    let next: string | undefined;
+    do {
+      const from = { ...input, ContinuationToken: next };
+      const page = await this.#call(prefix, options, () => this.#listPage(prefix, from, options));
+      yield page;
+      next = page.NextContinuationToken;
+    } while (next !== undefined);
+  }
+
   /** A page that lacks entries would be taken for a store that lacks objects. */
   async #listPage(
     prefix: string,
-    from: string | undefined,
+    input: ListObjectsV2CommandInput,
     options: CallOptions | undefined,
   ): Promise<ListObjectsV2CommandOutput> {
-    const page = await this.#client.send(
-      new ListObjectsV2Command({
-        Bucket: this.#bucket,
-        ...this.#owner,
-        Prefix: this.#prefix + prefix,
-        ContinuationToken: from,
-      }),
-      sending(options),
-    );
-    const { Contents = [], IsTruncated = false, KeyCount = Contents.length, NextContinuationToken } = page;
-    if (KeyCount === Contents.length && IsTruncated === (NextContinuationToken !== undefined)) return page;
-    throw new BrokenBody(
-      prefix,
-      `S3 listed ${Contents.length} objects of a page of ${KeyCount}, or lost the next page`,
-    );
+    const page = await this.#client.send(new ListObjectsV2Command(input), sending(options));
+    const { CommonPrefixes = [], Contents = [], IsTruncated = false, NextContinuationToken } = page;
+    const listed = Contents.length + CommonPrefixes.length;
+    const { KeyCount = listed } = page;
+    if (KeyCount === listed && IsTruncated === (NextContinuationToken !== undefined)) return page;
+    throw new BrokenBody(prefix, `S3 listed ${listed} objects of a page of ${KeyCount}, or lost the next page`);
   }
 
   async #whole(

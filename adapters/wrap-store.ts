@@ -2,7 +2,7 @@ import type { ByteRange, CallOptions, ObjectStore } from '#core/ports/object-sto
 
 /** One call to a store, as what stands around it needs to know it. */
 export interface StoreCall {
-  readonly method: Exclude<keyof ObjectStore, 'url' | 'list'>;
+  readonly method: Exclude<keyof ObjectStore, 'url' | 'list' | 'listFolders'>;
   readonly key: string;
   /** What it sends: of `put`, `create` and `replace`. */
   readonly body?: Uint8Array;
@@ -28,6 +28,7 @@ export function wrapStore(store: ObjectStore, around: Around): ObjectStore {
     replace: (key, body, etag, options) =>
       around({ ...callOf('replace', key, options), body }, () => store.replace(key, body, etag, options)),
     list: (prefix, options) => store.list(prefix, options),
+    listFolders: (prefix, options) => store.listFolders(prefix, options),
     delete: (key, options) => around(callOf('delete', key, options), () => store.delete(key, options)),
   };
 }

@@ -4,14 +4,14 @@ import type { Sha256 } from '#core/digest.ts';
 import { freeBytes } from '#core/free-bytes.ts';
 import { ChunkBlock, type CutChunk, type Offer } from './chunk-block.ts';
 import { encodeChunk } from './code-chunk.ts';
+import { type FileStats, plainStats } from './file-stats.ts';
 import { type Averages, cutSizesOf } from './gear.ts';
 import { type KeptChunk, readDictionary } from './kept-chunk.ts';
 import { readUnchanged } from './read-file.ts';
 
 export interface CutInput {
   readonly root: string;
-  /** Files with the digest that the scan found. */
-  readonly files: readonly { readonly path: string; readonly sha256: Sha256 }[];
+  readonly files: readonly { readonly path: string }[];
   /** Others than those of the format, to see what they would come to. */
   readonly averages?: Averages;
 }
@@ -38,19 +38,24 @@ interface Content {
 /** An offer is answered with one Wish per chunk. */
 export type CutPiece = Offer | Content;
 
-/** Per file whether it still is what was scanned. Its chunks, in order, are those that were offered. */
-export type CutFile = 'cut' | 'changed';
+/** Per file, by its order: what was cut of one that held still. Its chunks, in order, are those that were offered. */
+export type CutFile =
+  | { readonly kind: 'cut'; readonly sha256: Sha256; readonly stats: FileStats }
+  | { readonly kind: 'changed' };
 
-/** Runs in a thread, holding no more than a block of bytes. The whole file is hashed again, so that no torn file gets a recipe. */
+/** Runs in a thread, holding no more than a block of bytes. The whole file is hashed, too, so that no torn one gets a recipe. */
 export function* cutFiles({ root, files, averages }: CutInput): Generator<CutPiece, CutFile[], unknown> {
   using block = new ChunkBlock((chunks, wishes) => encode(chunks, wishes as Wish[]));
   const results: CutFile[] = [];
-  for (const [number, { path, sha256 }] of files.entries()) {
+  for (const [number, { path }] of files.entries()) {
     const hasher = createHash('sha256');
     const outcome = yield* readUnchanged(`${root}/${path}`, (descriptor, size) =>
       block.cutFile(descriptor, { number, size, sizes: cutSizesOf(size, averages) }, (bytes) => hasher.update(bytes)),
     );
-    results.push(outcome.kind === 'read' && hasher.digest('hex') === sha256 ? 'cut' : 'changed');
+    const sha256 = hasher.digest('hex') as Sha256;
+    results.push(
+      outcome.kind === 'read' ? { kind: 'cut', sha256, stats: plainStats(outcome.stats) } : { kind: 'changed' },
+    );
   }
   yield* block.flush();
   return results;

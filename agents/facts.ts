@@ -17,10 +17,11 @@ export async function findFacts({
   const isWindows = process.platform === 'win32';
   const rate = await downloadBytesPerSecond(stateFolder, bytesPerSecond?.());
   const productVersion = readProductVersion(root, profile.product);
+  const hasWindowsNames = isWindows || WINDOWS_FILE_SYSTEMS.has(type);
   return {
     platform: process.platform,
-    foldsNames: foldsNames(root) ?? (isWindows || process.platform === 'darwin' || WINDOWS_FILE_SYSTEMS.has(type)),
-    windowsNames: isWindows || WINDOWS_FILE_SYSTEMS.has(type),
+    ...((foldsNames(root) ?? (process.platform === 'darwin' || hasWindowsNames)) && { foldsNames: true }),
+    ...(hasWindowsNames && { windowsNames: true }),
     // What waits from an attempt that was cut off is used or dropped by the next.
     freeBytes: bavail * bsize + keptBytes(root),
     ...(rate === undefined ? {} : { downloadBytesPerSecond: rate }),

@@ -51,7 +51,7 @@ export interface StampedFile {
   readonly mode: number;
 }
 
-export function sizeAt(stamps: BigInt64Array, index: number): number {
+function sizeAt(stamps: BigInt64Array, index: number): number {
   return Number(stamps[index * STAMP_FIELDS] ?? 0n);
 }
 

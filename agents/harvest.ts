@@ -3,7 +3,7 @@ import type { Sha256 } from '#core/digest.ts';
 import { type Manifest, type ManifestEntry, sumUpEntries } from '#core/manifest.ts';
 import type { RelativePath } from '#core/path-rules.ts';
 import type { ArtifactClass, Profile } from '#core/profile.ts';
-import { DIGEST_BYTES, type FileStats, isOlder, readStamp, sizeAt, writeStamp } from './file-stats.ts';
+import { DIGEST_BYTES, type FileStats, isOlder, readStamp, writeStamp } from './file-stats.ts';
 import type { RowsOfFolder, SeenFiles, SeenFolder } from './look-at-folders.ts';
 import { ColumnsBuilder, digestAt, namesOf, type StatColumns } from './stat-columns.ts';
 import type { ScanMemory } from './stat-index.ts';
@@ -19,6 +19,10 @@ export interface HarvestOptions {
 export interface UnreadFile {
   readonly path: string;
   readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly mtime: number;
+  /** Protected files are hashed, and go nowhere. */
+  readonly isProtected: boolean;
   readonly columns: SeenFiles;
   readonly index: number;
 }
@@ -57,7 +61,9 @@ export class Harvest {
     done.bytes += files.bytesRead;
     const names = files.unread.length === 0 ? [] : files.names.split('\n');
     const unread = files.unread.map((index) => {
-      return { path: path + names[index], size: sizeAt(files.stamps, index), columns: files, index };
+      const { mtime, size } = readStamp(files.stamps, index);
+      const isProtected = isProtectedClass(classOf(files, index));
+      return { path: path + names[index], size, mtime, isProtected, columns: files, index };
     });
     return { done, unread };
   }

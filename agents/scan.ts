@@ -14,9 +14,16 @@ export interface ScanRequest {
   readonly workers: WorkerPool;
   /** Saves the reading of files that have not changed; without it every file is read. */
   readonly statIndex?: StatIndex | undefined;
+  /** Asked about each large file that travels: whoever reads it anyway says what a scan wants to know, or that he does not. */
+  readonly readLarge?: ReadLarge | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: Amount, total: Amount) => void) | undefined;
 }
+
+export type ReadLarge = (
+  file: Pick<UnreadFile, 'path' | 'size' | 'mtime'>,
+  onBytes: (bytes: number) => void,
+) => Promise<HashedFile | undefined>;
 
 export interface Amount {
   readonly files: number;
@@ -110,6 +117,10 @@ class Hashing {
   }
 
   #hashLater(file: UnreadFile): void {
+    if (isLarge(file)) {
+      this.#queue({ files: [file], bytes: file.size });
+      return;
+    }
     this.#batch.push(file);
     this.#batchBytes += file.size;
     if (this.#batch.length >= BATCH_FILES || this.#batchBytes >= BATCH_BYTES) this.#send();
@@ -119,9 +130,13 @@ class Hashing {
     const [files, bytes] = [this.#batch, this.#batchBytes];
     this.#batch = [];
     this.#batchBytes = 0;
-    if (files.length === 0) return;
+    if (files.length > 0) this.#queue({ files, bytes });
+  }
+
+  #queue(batch: Batch): void {
+    const { bytes } = batch;
     const place = this.#waiting.findIndex((other) => other.bytes > bytes);
-    this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, { files, bytes });
+    this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, batch);
     this.#start();
   }
 
@@ -143,15 +158,28 @@ class Hashing {
 
   async #hash(batch: readonly UnreadFile[]): Promise<void> {
     if (this.#failure !== undefined) return;
-    const { root, signal, workers } = this.#request;
     let early = 0;
     const onPiece = (bytes: number) => {
       early += bytes;
       this.#report({ files: 0, bytes });
     };
-    const hashed = await workers.run('hash', { root, paths: batch.map(({ path }) => path) }, { signal, onPiece });
+    const hashed = (await this.#readLarge(batch, onPiece)) ?? (await this.#run(batch, onPiece));
     for (const [index, file] of batch.entries()) this.#take(file, hashed[index] ?? { kind: 'gone' });
     this.#report({ files: batch.length, bytes: batch.reduce((sum, { size }) => sum + size, 0) - early });
+  }
+
+  async #readLarge(
+    [file]: readonly UnreadFile[],
+    onBytes: (bytes: number) => void,
+  ): Promise<readonly HashedFile[] | undefined> {
+    if (file === undefined || !isLarge(file) || file.isProtected) return undefined;
+    const read = await this.#request.readLarge?.(file, onBytes);
+    return read && [read];
+  }
+
+  #run(batch: readonly UnreadFile[], onPiece: (bytes: number) => void): Promise<readonly HashedFile[]> {
+    const { root, signal, workers } = this.#request;
+    return workers.run('hash', { root, paths: batch.map(({ path }) => path) }, { signal, onPiece });
   }
 
   #take(file: UnreadFile, hashed: HashedFile): void {
@@ -175,6 +203,11 @@ class Hashing {
     this.#done.bytes += bytes;
     this.#request.onProgress?.({ ...this.#done }, { ...this.#total });
   }
+}
+
+/** Alone in its batch. */
+function isLarge({ size }: UnreadFile): boolean {
+  return size >= BATCH_BYTES;
 }
 
 interface Batch {

@@ -4,17 +4,19 @@ import type { Sha256 } from '#core/digest.ts';
 import { OrderRefused } from '#core/errors.ts';
 import { freeBytes } from '#core/free-bytes.ts';
 import { keys } from '#core/keys.ts';
-import { isArtifact, type Manifest } from '#core/manifest.ts';
+import { type Artifact, isArtifact, type Manifest } from '#core/manifest.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { encodeSnapshot, type Snapshot } from '#core/snapshot.ts';
 import { arrangeIndexes } from './arrange-indexes.ts';
 import { BaseSupply } from './base-supply.ts';
 import type { OfferedChunk } from './chunk-block.ts';
-import type { Wish } from './cut-files.ts';
+import type { CutFile, Wish } from './cut-files.ts';
 import { Predecessor } from './find-bases.ts';
+import type { HashedFile } from './hash-files.ts';
 import { eachInParallel, together } from './in-parallel.ts';
 import { PackCache } from './pack-cache.ts';
 import { createOnce, PackWriter } from './pack-writer.ts';
+import type { ReadLarge } from './scan.ts';
 import { type RememberedIndex, SnapshotMemory } from './snapshot-memory.ts';
 import { TreeChanged } from './walk.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -22,7 +24,6 @@ import type { WorkerPool } from './worker-pool.ts';
 export interface SnapshotRequest {
   readonly store: ObjectStore;
   readonly root: string;
-  readonly manifest: Manifest;
   readonly stateFolder: string;
   readonly workers: WorkerPool;
   readonly now: () => Date;
@@ -37,38 +38,81 @@ export interface SnapshotRequest {
   readonly onPlan?: ((total: { readonly files: number; readonly bytes: number }) => void) | undefined;
 }
 
-/**
- * Brings into the store what it lacks of the manifest's content, then the indexes that say where each content lies,
- * and last the snapshot: where that is, all is. Throws TreeChanged when a file is no longer what the manifest says.
- */
-export async function takeSnapshot(
-  request: SnapshotRequest,
-): Promise<{ readonly digest: Sha256; readonly bytesUploaded: number }> {
-  const { manifest, signal, store } = request;
-  const memory = await SnapshotMemory.open(request.stateFolder);
-  const last = await findLast(request, memory);
-  if (last?.isComplete === true && last.manifest === manifest.summary.manifest) {
-    return { digest: last.digest, bytesUploaded: 0 };
-  }
-  const former = await formerContents(memory, last);
-  const known = await findKnown(request, memory, last && { ...last, contents: new Set(former.values()) });
-  const contents = distinctContents(manifest, former);
-  const recipes = new Map<Sha256, Recipe>();
-  for (const [sha256, recipe] of known.recipes) if (contents.has(sha256)) recipes.set(sha256, recipe);
-  const missing = [...contents.values()].filter(({ sha256 }) => !recipes.has(sha256));
-  const upload = new Upload(request, { known, memory, cache: await PackCache.open(request.stateFolder) });
-  const fresh = await upload.run(missing);
-  for (const recipe of fresh) recipes.set(recipe.sha256, recipe);
+/** What is to be in the store so that any destination can become what the source is. */
+export class SnapshotTaking {
+  readonly #request: SnapshotRequest;
+  readonly #last: () => Promise<Last>;
+  readonly #base: () => Promise<Base>;
+  /** Of files that were cut before there was a manifest. */
+  readonly #early = new Map<Sha256, ListedRecipe>();
 
-  const arranged = arrangeIndexes(recipes, fresh, known.indexes);
-  // In any order: only the snapshot leads to either.
-  const [packBytes, indexBytes] = await together(upload.finish(), storeIndexes(arranged.fresh, request));
-  const snapshot = encodeSnapshot({ manifest: manifest.summary.manifest, indexes: [...arranged.digests] });
-  const snapshotBytes = await createOnce(store, keys.snapshot(snapshot.digest), snapshot.bytes, signal);
-  // Whether what this counts on was there all the time is certain only now; a snapshot that is not remembered harms nobody.
-  await request.assertAwaited();
-  await memory.remember({ snapshot, manifest, indexes: arranged.digests, fresh: arranged.fresh });
-  return { digest: snapshot.digest, bytesUploaded: packBytes + indexBytes + snapshotBytes };
+  constructor(request: SnapshotRequest) {
+    this.#request = request;
+    this.#last = once(() => findLast(request));
+    this.#base = once(async () => findBase(request, await this.#last()));
+  }
+
+  /**
+   * Reads a file for a scan, and cuts it in the same pass, where its content is likely to be new. `undefined` where a scan
+   * had better hash it first, and where it did not hold still.
+   */
+  async readLarge(...[file, onBytes]: Parameters<ReadLarge>): Promise<HashedFile | undefined> {
+    const { former, snapshot, upload } = await this.#base();
+    const before = former.get(file.path);
+    const isLikelyNew = snapshot === undefined || (before !== undefined && !isSameAtAGlance(before, file));
+    if (!isLikelyNew) return undefined;
+    const [cut] = await upload.cut([{ path: file.path, former: before?.sha256 }], onBytes);
+    if (cut?.file.kind !== 'cut') return undefined;
+    const { sha256, stats } = cut.file;
+    this.#early.set(sha256, { sha256, size: Number(stats.size), chunks: cut.chunks });
+    return { kind: 'hashed', sha256, stats };
+  }
+
+  /**
+   * Brings into the store what it lacks of the manifest's content, then the indexes that say where each content lies,
+   * and last the snapshot: where that is, all is. Throws TreeChanged when a file is no longer what the manifest says.
+   */
+  async take(manifest: Manifest): Promise<{ readonly digest: Sha256; readonly bytesUploaded: number }> {
+    const { signal, store } = this.#request;
+    const { memory, snapshot: last } = await this.#last();
+    if (last?.isComplete === true && last.manifest === manifest.summary.manifest) {
+      return { digest: last.digest, bytesUploaded: 0 };
+    }
+    const { former, known, upload } = await this.#base();
+    const contents = distinctContents(manifest, former);
+    const recipes = new Map<Sha256, Recipe>();
+    for (const [sha256, recipe] of known.recipes) if (contents.has(sha256)) recipes.set(sha256, recipe);
+    const isMissing = ({ sha256 }: { readonly sha256: Sha256 }) => contents.has(sha256) && !recipes.has(sha256);
+    const fresh: Recipe[] = [...this.#early.values()].filter(isMissing);
+    for (const recipe of fresh) recipes.set(recipe.sha256, recipe);
+    fresh.push(...(await upload.run([...contents.values()].filter(isMissing))));
+    for (const recipe of fresh) recipes.set(recipe.sha256, recipe);
+
+    const arranged = arrangeIndexes(recipes, fresh, known.indexes);
+    // In any order: only the snapshot leads to either.
+    const [packBytes, indexBytes] = await together(upload.finish(), storeIndexes(arranged.fresh, this.#request));
+    const snapshot = encodeSnapshot({ manifest: manifest.summary.manifest, indexes: [...arranged.digests] });
+    const snapshotBytes = await createOnce(store, keys.snapshot(snapshot.digest), snapshot.bytes, signal);
+    // Whether what this counts on was there all the time is certain only now; a snapshot that is not remembered harms nobody.
+    await this.#request.assertAwaited();
+    await memory.remember({ snapshot, manifest, indexes: arranged.digests, fresh: arranged.fresh });
+    return { digest: snapshot.digest, bytesUploaded: packBytes + indexBytes + snapshotBytes };
+  }
+}
+
+function isSameAtAGlance(one: Glance, other: Glance): boolean {
+  return one.size === other.size && one.mtime === other.mtime;
+}
+
+type Glance = Pick<Artifact, 'size' | 'mtime'>;
+
+/** Does it at the first call; every call has that outcome. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let outcome: Promise<T> | undefined;
+  return () => {
+    outcome ??= work();
+    return outcome;
+  };
 }
 
 async function storeIndexes(
@@ -89,11 +133,11 @@ interface Content {
   readonly former: Sha256 | undefined;
 }
 
-function distinctContents(manifest: Manifest, former: ReadonlyMap<string, Sha256>): Map<Sha256, Content> {
+function distinctContents(manifest: Manifest, former: ReadonlyMap<string, Artifact>): Map<Sha256, Content> {
   const contents = new Map<Sha256, Content>();
   for (const { path, sha256, size } of manifest.entries.filter(isArtifact)) {
     if (contents.get(sha256)?.former !== undefined) continue;
-    contents.set(sha256, { path, sha256, size, former: former.get(path) });
+    contents.set(sha256, { path, sha256, size, former: former.get(path)?.sha256 });
   }
   return contents;
 }
@@ -104,21 +148,35 @@ interface LastSnapshot extends Snapshot {
   readonly isComplete: boolean;
 }
 
-async function findLast({ signal, store }: SnapshotRequest, memory: SnapshotMemory): Promise<LastSnapshot | undefined> {
-  const last = await memory.snapshot();
-  if (last === undefined) return undefined;
-  // It was written last and is removed first.
-  const found = await store.head(keys.snapshot(last.digest), signal === undefined ? {} : { signal });
-  return { ...last, isComplete: found !== undefined };
+interface Last {
+  readonly memory: SnapshotMemory;
+  readonly snapshot: LastSnapshot | undefined;
 }
 
-async function formerContents(
-  memory: SnapshotMemory,
-  last: LastSnapshot | undefined,
-): Promise<ReadonlyMap<string, Sha256>> {
-  if (last === undefined) return new Map();
-  const entries = await memory.entries(last);
-  return new Map(entries.filter(isArtifact).map(({ path, sha256 }) => [path, sha256]));
+async function findLast({ signal, stateFolder, store }: SnapshotRequest): Promise<Last> {
+  const memory = await SnapshotMemory.open(stateFolder);
+  const last = await memory.snapshot();
+  if (last === undefined) return { memory, snapshot: undefined };
+  // It was written last and is removed first.
+  const found = await store.head(keys.snapshot(last.digest), signal === undefined ? {} : { signal });
+  return { memory, snapshot: { ...last, isComplete: found !== undefined } };
+}
+
+/** What a new snapshot is built upon. */
+interface Base extends Last {
+  /** What the last one's files held, by path. */
+  readonly former: ReadonlyMap<string, Artifact>;
+  readonly known: Known;
+  readonly upload: Upload;
+}
+
+async function findBase(request: SnapshotRequest, { memory, snapshot }: Last): Promise<Base> {
+  const entries = snapshot === undefined ? [] : await memory.entries(snapshot);
+  const former = new Map(entries.filter(isArtifact).map((entry) => [entry.path as string, entry]));
+  const contents = new Set(former.values().map(({ sha256 }) => sha256));
+  const known = await findKnown(request, memory, snapshot && { ...snapshot, contents });
+  const upload = new Upload(request, { known, memory, cache: await PackCache.open(request.stateFolder) });
+  return { memory, snapshot, former, known, upload };
 }
 
 interface Known {
@@ -164,9 +222,13 @@ async function findPacks({ signal, store }: SnapshotRequest, packs: ReadonlySet<
 }
 
 interface FileAtWork {
-  readonly path: string;
-  readonly recipe: ListedRecipe;
+  readonly chunks: ListedChunks;
   readonly predecessor: Predecessor | undefined;
+}
+
+interface CutContent {
+  readonly file: CutFile;
+  readonly chunks: ListedChunks;
 }
 
 interface UploadMeans {
@@ -204,7 +266,13 @@ class Upload {
     this.#request.onPlan?.({ files: contents.length, bytes: contents.reduce((sum, { size }) => sum + size, 0) });
     const cut: Recipe[] = [];
     await eachInParallel(batches(contents), STREAMS, async (batch) => {
-      for (const recipe of await this.#cut(batch)) cut.push(recipe);
+      const found = await this.cut(batch, (bytes) => this.#report(0, bytes));
+      for (const [index, { path, sha256, size }] of batch.entries()) {
+        const one = found[index];
+        if (one?.file.kind !== 'cut' || one.file.sha256 !== sha256) throw new TreeChanged(path);
+        cut.push({ sha256, size, chunks: one.chunks });
+      }
+      this.#report(batch.length, 0);
     });
     await this.#packs.seal();
     return cut;
@@ -217,15 +285,15 @@ class Upload {
     return this.#packs.bytesUploaded;
   }
 
-  async #cut(contents: readonly Content[]): Promise<Recipe[]> {
+  /** One outcome per file. Whatever it is, all chunks that were found are in packs, or on their way there. */
+  async cut(
+    contents: readonly Pick<Content, 'path' | 'former'>[],
+    onBytes: (bytes: number) => void,
+  ): Promise<CutContent[]> {
     const { root, signal, workers } = this.#request;
-    const conversation = await workers.open('cut', {
-      root,
-      files: contents.map(({ path, sha256 }) => ({ path, sha256 })),
-    });
-    const files = contents.map(({ former, path, sha256, size }) => ({
-      path,
-      recipe: { sha256, size, chunks: new ListedChunks(this.#chunks) },
+    const conversation = await workers.open('cut', { root, files: contents.map(({ path }) => ({ path })) });
+    const files = contents.map(({ former }) => ({
+      chunks: new ListedChunks(this.#chunks),
       predecessor: this.#predecessor(former),
     }));
     try {
@@ -234,13 +302,12 @@ class Upload {
         const step = await conversation.next(reply);
         reply = undefined;
         if (step.done === true) {
-          const changed = files.find((_, index) => step.value[index] !== 'cut');
-          if (changed !== undefined) throw new TreeChanged(changed.path);
-          this.#report(files.length, 0);
-          return files.map(({ recipe }) => recipe);
+          const cut = step.value;
+          return files.map(({ chunks }, index) => ({ chunks, file: cut[index] ?? { kind: 'changed' } }));
         }
         if (step.value.kind === 'offer') {
           reply = await this.#choose(step.value.chunks, files);
+          onBytes(step.value.chunks.reduce((sum, { size }) => sum + size, 0));
         } else {
           await this.#packs.add(step.value.chunks, step.value.bytes);
           freeBytes(step.value.bytes);
@@ -259,14 +326,10 @@ class Upload {
   }
 
   async #choose(offered: readonly OfferedChunk[], files: readonly FileAtWork[]): Promise<Wish[]> {
-    this.#report(
-      0,
-      offered.reduce((sum, { size }) => sum + size, 0),
-    );
     const isNew = offered.map(({ file, sha256 }) => {
       const before = this.#chunks.size;
       const number = this.#chunks.add(sha256);
-      files[file]?.recipe.chunks.push(number);
+      files[file]?.chunks.push(number);
       return number === before;
     });
     const bases = [...Map.groupBy(offered, ({ file }) => file)].flatMap(

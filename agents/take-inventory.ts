@@ -1,15 +1,15 @@
 import { OrderRefused } from '#core/errors.ts';
 import type { Manifest } from '#core/manifest.ts';
 import type { InventoryOrder } from '#core/order.ts';
-import { RECEIPT_FORMAT, type Receipt } from '#core/receipt.ts';
+import { RECEIPT_FORMAT, type Receipt, toBrief } from '#core/receipt.ts';
 import { type Signed, sign } from '#core/signed.ts';
 import { assertAwaited } from './assert-awaited.ts';
 import { findFacts } from './facts.ts';
 import { together } from './in-parallel.ts';
 import type { Work } from './obey.ts';
 import { listPreImages } from './pre-images.ts';
-import { scan } from './scan.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { type ReadLarge, scan } from './scan.ts';
+import { SnapshotTaking } from './snapshot.ts';
 import { storeManifest } from './store-manifest.ts';
 import { TreeChanged } from './walk.ts';
 
@@ -29,8 +29,9 @@ export async function takeInventory(work: Work<InventoryOrder>): Promise<Signed<
       outcome: 'DONE',
       startedAt: startedAt.toISOString(),
       finishedAt: context.now().toISOString(),
-      summary: manifest.summary,
+      summary: toBrief(manifest.summary),
       ...(snapshot === undefined ? {} : { snapshot: snapshot.digest }),
+      ...(snapshot !== undefined && context.profile.secrets !== undefined && { secrets: context.profile.secrets }),
       ...(order.full && { full: order.full }),
       ...uploaded(manifestBytes + (snapshot?.bytesUploaded ?? 0), work.meters.up.seconds),
       facts: await findFacts(context),
@@ -59,18 +60,21 @@ interface TakenStock {
   readonly manifest: Manifest;
   /** Uploaded for it. */
   readonly manifestBytes: number;
-  readonly snapshot: Awaited<ReturnType<typeof takeSnapshot>> | undefined;
+  readonly snapshot: Awaited<ReturnType<SnapshotTaking['take']>> | undefined;
 }
 
 /** A file that changes between scan and upload makes both begin again, a few times. */
 async function takeStock(work: Work<InventoryOrder>): Promise<TakenStock> {
   for (let attempt = 1; ; attempt++) {
-    const manifest = await scanWithProgress(work);
-    if (!work.order.snapshot)
+    if (!work.order.snapshot) {
+      const manifest = await scanWithProgress(work);
       return { manifest, manifestBytes: await storeManifest(work, manifest), snapshot: undefined };
+    }
+    const taking = beginSnapshot(work);
+    const manifest = await scanWithProgress(work, (file, onBytes) => taking.readLarge(file, onBytes));
     try {
       // The receipt alone leads to either.
-      const [snapshot, manifestBytes] = await together(upload(work, manifest), storeManifest(work, manifest));
+      const [snapshot, manifestBytes] = await together(taking.take(manifest), storeManifest(work, manifest));
       return { manifest, manifestBytes, snapshot };
     } catch (error) {
       if (!(error instanceof TreeChanged)) throw error;
@@ -84,14 +88,14 @@ async function takeStock(work: Work<InventoryOrder>): Promise<TakenStock> {
   }
 }
 
-export function scanWithProgress({
-  context,
-  progress,
-  signal,
-}: Pick<Work, 'context' | 'progress' | 'signal'>): Promise<Manifest> {
+export function scanWithProgress(
+  { context, progress, signal }: Pick<Work, 'context' | 'progress' | 'signal'>,
+  readLarge?: ReadLarge,
+): Promise<Manifest> {
   progress.enter('scanning');
   return scan({
     ...context,
+    readLarge,
     signal,
     onProgress: (done, total) =>
       progress.report({
@@ -103,10 +107,9 @@ export function scanWithProgress({
   });
 }
 
-function upload({ context, order, progress, signal }: Work, manifest: Manifest): ReturnType<typeof takeSnapshot> {
-  return takeSnapshot({
+function beginSnapshot({ context, order, progress, signal }: Work): SnapshotTaking {
+  return new SnapshotTaking({
     ...context,
-    manifest,
     signal,
     assertAwaited: () => assertAwaited(context, order, signal),
     onPlan: (total) => progress.enter('uploading', total),

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '#core/ports/object-store.ts';
 
-export type Method = Exclude<keyof ObjectStore, 'url'>;
+export type Method = Exclude<keyof ObjectStore, 'url' | 'listFolders'>;
 
 /**
  * Bytes of headers that go up with a request and come down with its answer: what the AWS SDK for JavaScript sends for

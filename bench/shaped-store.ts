@@ -21,6 +21,10 @@ export function shapedStore(store: ObjectStore, line: Line): ObjectStore {
       await carry({ method: 'list', signal: options?.signal }, async () => undefined);
       yield* store.list(prefix, options);
     },
+    async *listFolders(prefix, options) {
+      await carry({ method: 'list', signal: options?.signal }, async () => undefined);
+      yield* store.listFolders(prefix, options);
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { type BuildOptions, type BuildResult, build, type Plugin } from 'esbuild';
+import { ENGLISH_ONLY } from './english-only.ts';
 
 export interface ProgramSources {
   readonly entry: string;
@@ -41,15 +42,6 @@ async function bundleThread(entry: string): Promise<string> {
   });
   return outputFiles[0]?.text ?? '';
 }
-
-/** zod brings its messages in fifty languages, a third of the bundle; Lockstep uses the English ones. */
-const ENGLISH_ONLY: Plugin = {
-  name: 'english-only',
-  setup({ onLoad }) {
-    const contents = "export { default as en } from './en.js';";
-    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({ contents }));
-  },
-};
 
 /** In source it is found by its path when it is loaded, which esbuild cannot follow. */
 const INTERPRETER: Plugin = {

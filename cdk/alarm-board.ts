@@ -12,6 +12,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ALARMS, type AlarmName, runbookSection } from './alarms.ts';
+import type { Console } from './console.ts';
 import type { OwnMetrics } from './metrics.ts';
 import type { Pruning } from './pruning.ts';
 import type { Signals } from './signals.ts';
@@ -26,6 +27,8 @@ export interface AlarmBoardProps {
   readonly workflow: SyncWorkflow;
   readonly signals: Signals;
   readonly pruning: Pruning;
+  /** Where there is one. */
+  readonly console: Console | undefined;
 }
 
 interface Threshold {
@@ -36,7 +39,7 @@ interface Threshold {
 
 const FIVE_MINUTES = { period: Duration.minutes(5) };
 
-/** One alarm for each entry of ALARMS; what it is about lies behind a link into the runbook. */
+/** One alarm for each entry of ALARMS whose subject is there; what it is about lies behind a link into the runbook. */
 export class AlarmBoard extends Construct {
   readonly alarms: readonly Alarm[];
 
@@ -44,7 +47,7 @@ export class AlarmBoard extends Construct {
     super(scope, id);
     const { runbook, topic } = props;
     const action = new SnsAction(topic);
-    this.alarms = (Object.entries(thresholds(props)) as [AlarmName, Threshold][]).map(([name, { above, metric }]) => {
+    this.alarms = listThresholds(props).map(([name, { above, metric }]) => {
       const alarm = new Alarm(this, name, {
         alarmName: `${Stack.of(this).stackName}-${name}`,
         alarmDescription: `${ALARMS[name].means}. What to do: ${runbookSection(runbook, name)}`,
@@ -61,10 +64,15 @@ export class AlarmBoard extends Construct {
   }
 }
 
-function thresholds(props: AlarmBoardProps): Record<AlarmName, Threshold> {
-  const { functions, own, pruning, signals, workflow } = props;
+function listThresholds(props: AlarmBoardProps): [AlarmName, Threshold][] {
+  const listed = Object.entries(thresholds(props)) as [AlarmName, Threshold | undefined][];
+  return listed.flatMap(([name, threshold]) => (threshold === undefined ? [] : [[name, threshold]]));
+}
+
+function thresholds(props: AlarmBoardProps): Record<AlarmName, Threshold | undefined> {
+  const { console, functions, own, pruning, signals, workflow } = props;
   const { stateMachine } = workflow;
-  const all = Object.values(functions.all);
+  const all = functions.every;
   const waiting = (queue: IQueue) => queue.metricApproximateNumberOfMessagesVisible(FIVE_MINUTES);
   return {
     SyncNotSucceeded: { metric: stateMachine.metricFailed(FIVE_MINUTES), above: 0 },
@@ -87,6 +95,10 @@ function thresholds(props: AlarmBoardProps): Record<AlarmName, Threshold> {
     StartsLost: { metric: waiting(signals.lost.starts), above: 0 },
     SweepsLost: { metric: waiting(pruning.lost), above: 0 },
     SignalsRefused: { metric: own.sum('SignalsRefused'), above: 0 },
+    ConsoleFailing: console && {
+      metric: console.api.metricServerError({ ...FIVE_MINUTES, statistic: 'Sum' }),
+      above: 10,
+    },
     ServersOffline: { metric: own.sum('OfflineServers'), above: 0 },
   };
 }

@@ -20,6 +20,7 @@ export const ALARMS = {
   StartsLost: { means: 'a sync was asked for, and could not be started' },
   SweepsLost: { means: 'the sweep of the store could not be run' },
   SignalsRefused: { means: 'somebody wrote an answer that its agent did not sign, or that does not hold' },
+  ConsoleFailing: { means: 'the console answered people with errors of its own, or did not answer in time' },
   ServersOffline: { means: 'servers of a sync gave no sign of life' },
 } as const satisfies Readonly<Record<string, AlarmMeaning>>;
 

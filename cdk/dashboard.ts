@@ -2,8 +2,10 @@ import { Stack } from 'aws-cdk-lib';
 import { AlarmStatusWidget, Dashboard, GraphWidget, type IWidget, SingleValueWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import type { AlarmBoard, AlarmBoardProps } from './alarm-board.ts';
+import type { Console } from './console.ts';
 
-interface ProgressDashboardProps extends Pick<AlarmBoardProps, 'functions' | 'own' | 'signals' | 'workflow'> {
+interface ProgressDashboardProps
+  extends Pick<AlarmBoardProps, 'console' | 'functions' | 'own' | 'signals' | 'workflow'> {
   readonly board: AlarmBoard;
 }
 
@@ -18,8 +20,8 @@ export class ProgressDashboard extends Construct {
   }
 }
 
-function rows({ board, functions, own, signals, workflow }: ProgressDashboardProps): IWidget[][] {
-  const all = Object.values(functions.all);
+function rows({ board, console, functions, own, signals, workflow }: ProgressDashboardProps): IWidget[][] {
+  const all = functions.every;
   const { stateMachine } = workflow;
   return [
     [new AlarmStatusWidget({ title: 'Alarms', alarms: [...board.alarms], width: 24, height: 3 })],
@@ -72,6 +74,21 @@ function rows({ board, functions, own, signals, workflow }: ProgressDashboardPro
         signals.answers.metricApproximateAgeOfOldestMessage(),
       ]),
     ],
+    ...(console === undefined ? [] : [consoleRow(console)]),
+  ];
+}
+
+function consoleRow({ api }: Console): IWidget[] {
+  return [
+    graph('Requests of the console', [api.metricCount({ statistic: 'Sum' })]),
+    graph('Refusals and errors of the console', [
+      api.metricClientError({ statistic: 'Sum' }),
+      api.metricServerError({ statistic: 'Sum' }),
+    ]),
+    graph('Time until the console answers', [
+      api.metricLatency({ statistic: 'p50' }),
+      api.metricLatency({ statistic: 'p99' }),
+    ]),
   ];
 }
 

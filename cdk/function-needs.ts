@@ -61,8 +61,8 @@ export const FUNCTION_NEEDS = {
     key: 'verifies',
     answers: ['Success', 'Failure'],
     mails: true,
-    reads: ['requests', 'plans', 'decisions', 'cancellations', 'approvalRequests', 'tokens'],
-    writes: ['tokens', 'approvalRequests'],
+    reads: ['requests', 'plans', 'decisions', 'cancellations', 'approvalRequests', 'approvalReminders', 'tokens'],
+    writes: ['tokens', 'approvalRequests', 'approvalReminders'],
     deletes: ['tokens'],
   },
   apply: {
@@ -126,6 +126,18 @@ export const FUNCTION_NEEDS = {
     writes: ['withdrawals', 'sweepLease', 'sweepMarks'],
     deletes: ['snapshots', 'indexes', 'packs', 'sweepAwaited'],
     lists: [keys.syncs(), keys.executions(), keys.snapshots(), keys.indexes(), keys.packs()],
+  },
+  // Only where `lockstep:console` has `oidc`. What an operator and an approver may do, for it acts for both.
+  console: {
+    // The API in front of it waits for thirty.
+    seconds: 29,
+    // A crowd at the console must not take what the others need.
+    reserved: 20,
+    key: 'verifies',
+    reads: ['fleet', 'servers', 'syncs', 'snapshots', 'indexes', 'packs', 'accessTokens'],
+    writes: ['requests', 'executions', 'cancellations', 'votes', 'decisions', 'accessTokens', 'audit'],
+    deletes: ['accessTokens'],
+    lists: [keys.syncs(), keys.accessTokens()],
   },
   // Only where `lockstep:objectLock` is set.
   hold: {

@@ -2,6 +2,7 @@ import { CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { AgentAccess } from './agent-access.ts';
 import { AlarmBoard } from './alarm-board.ts';
+import { Console } from './console.ts';
 import { ContentStore } from './content-store.ts';
 import { ProgressDashboard } from './dashboard.ts';
 import { OwnMetrics } from './metrics.ts';
@@ -17,6 +18,8 @@ import { SyncWorkflow } from './sync-workflow.ts';
 
 /** The picture in docs/design.md, as AWS has it. */
 export class LockstepStack extends Stack {
+  readonly hasConsole: boolean;
+
   constructor(scope: Construct, settings: Settings, props?: StackProps) {
     super(scope, settings.stackName, {
       description: 'Lockstep: keeps the servers of a fleet in lockstep',
@@ -30,6 +33,8 @@ export class LockstepStack extends Stack {
 
     const functions = new SyncFunctions(this, 'Functions', { store, signingKey, sender, settings });
     const workflow = new SyncWorkflow(this, 'Workflow', { store, functions, settings });
+    const console = this.#createConsole(functions, settings);
+    this.hasConsole = console !== undefined;
     const signals = new Signals(this, 'Signals', { store, functions, stateMachine: workflow.stateMachine });
     const pruning = new Pruning(this, 'Pruning', { prune: functions.all.prune, settings });
 
@@ -38,7 +43,7 @@ export class LockstepStack extends Stack {
 
     const { topic } = new Notices(this, 'Notices', { dataKey: store.dataKey, settings });
     const own = new OwnMetrics(this.stackName);
-    const watched = { functions, own, pruning, signals, workflow };
+    const watched = { console, functions, own, pruning, signals, workflow };
     const board = new AlarmBoard(this, 'Alarms', { ...watched, topic, runbook: settings.runbook });
     new ProgressDashboard(this, 'Progress', { ...watched, board });
 
@@ -51,5 +56,15 @@ export class LockstepStack extends Stack {
     for (const [name, value] of Object.entries(tags)) Tags.of(this).add(name, value, tagging);
     // The CDK says that a function waits for its role, which CloudFormation knows already.
     this.templateOptions.metadata = { 'cfn-lint': { config: { ignore_checks: ['W3005'] } } };
+  }
+  #createConsole(functions: SyncFunctions, settings: Settings): Console | undefined {
+    const { approval, report } = functions.all;
+    if (functions.console === undefined) return undefined;
+    const console = new Console(this, 'Console', { serves: functions.console, mails: [approval, report], settings });
+    const { domainTarget, secret, url } = console;
+    new CfnOutput(this, 'ConsoleUrl', { value: url });
+    new CfnOutput(this, 'ConsoleSecretArn', { value: secret.secretArn });
+    if (domainTarget !== undefined) new CfnOutput(this, 'ConsoleDomainTarget', { value: domainTarget });
+    return console;
   }
 }

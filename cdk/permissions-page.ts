@@ -20,9 +20,9 @@ export function permissionsPage(permissions: readonly Permission[]): string {
 const INTRODUCTION = [
   '# Permissions',
   '',
-  'Every statement of every policy of the stack in `cdk/`, with Object Lock switched on, one line for each resource.',
-  'Written by `npm run permissions`; a test compares it with the template, and fails on a `*` or `?` for which `cdk/`',
-  'gives no reason.',
+  'Every statement of every policy of the stack in `cdk/`, with Object Lock and the console switched on, one line for',
+  'each resource. Written by `npm run permissions`; a test compares it with the template, and fails on a `*` or `?` for',
+  'which `cdk/` gives no reason.',
   '',
   'An agent is `{OU}/{CN}`: site and name of the server that its certificate is made out to, as principal tags',
   '(`aws:PrincipalTag/x509Subject/OU` and `…/CN`) of the session that IAM Roles Anywhere gives it. `{Region}` and the like',

@@ -1,11 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
 import * as z from 'zod';
+import { consoleSettingsSchema } from '#core/sign-in.ts';
 
 /** Context comes as text from `-c name=value`, and as JSON from cdk.json. */
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 const count = (least: number, most: number) => z.coerce.number().pipe(z.int().min(least).max(most));
+const arnOf = (service: string) =>
+  z.string().regex(new RegExp(`^arn:[\\w-]+:${service}:[\\w-]+:\\d{12}:\\S+$`), `expected an ARN of ${service}`);
 const words = z.union([z.array(z.string()), z.string().transform((text) => text.split(',').map((one) => one.trim()))]);
 
-const settingsSchema = z.strictObject({
+const namesSchema = z.strictObject({
   /** Name of the stack, and of its metrics: several fit into one account. */
   stackName: z
     .string()
@@ -44,6 +49,19 @@ const settingsSchema = z.strictObject({
   /** Days for which receipts, plans, decisions and verdicts are held, once `objectLock` is set. */
   objectLockDays: count(1, 36_500).default(365),
 
+  /**
+   * Who may enter the console, and how: what stands under `console` in a fleet file, as a file of its own (YAML) or as JSON.
+   * There is a console where it has `oidc`. Not from the fleet file in the store: whoever writes that could let himself in.
+   */
+  console: z.unknown().transform(readFile).pipe(consoleSettingsSchema).optional(),
+  /** ARN of a secret with what the console must keep to itself; without it the stack makes one to be filled in. */
+  consoleSecret: arnOf('secretsmanager').optional(),
+  /** Name of the console on the network, and the ARN of its certificate in ACM, in the stack's region. */
+  consoleDomain: z.hostname().optional(),
+  consoleCertificate: arnOf('acm').optional(),
+  /** Of all people together; twice as many for a moment. */
+  consoleRequestsPerSecond: count(1, 10_000).default(50),
+
   /** How often the store is swept, as EventBridge Scheduler writes it. */
   pruneSchedule: z
     .string()
@@ -63,6 +81,22 @@ const settingsSchema = z.strictObject({
   tags: z.record(z.string().regex(/^(?!aws:).{1,128}$/), z.string().max(256)).default({}),
 });
 
+const MOST_CONSOLE_SETTINGS = 3000;
+
+const settingsSchema = namesSchema
+  .refine((all) => (all.consoleDomain === undefined) === (all.consoleCertificate === undefined), {
+    path: ['consoleDomain'],
+    error: 'consoleDomain and consoleCertificate are given together, or not at all',
+  })
+  .refine((all) => JSON.stringify(all.console ?? '').length < MOST_CONSOLE_SETTINGS, {
+    path: ['console'],
+    error: 'it is too long: a function has room for 4 kB of settings; name fewer groups',
+  })
+  .refine((all) => all.console?.oidc !== undefined || (all.consoleDomain ?? all.consoleSecret) === undefined, {
+    path: ['console'],
+    error: 'without its oidc there is no console that consoleDomain or consoleSecret could be for',
+  });
+
 export type Settings = z.infer<typeof settingsSchema>;
 
 const PREFIX = 'lockstep:';
@@ -76,4 +110,14 @@ export function parseSettings(context: Readonly<Record<string, unknown>>): Setti
   if (data !== undefined) return data;
   const problems = error.issues.map(({ message, path }) => `  ${PREFIX}${path.join('.')}: ${message}`);
   throw new Error(`the context of the app cannot be used; see cdk/settings.ts\n${problems.join('\n')}`);
+}
+
+function readFile(given: unknown, context: z.RefinementCtx): unknown {
+  if (typeof given !== 'string') return given;
+  try {
+    return parse(given.startsWith('{') ? given : readFileSync(given, 'utf8'));
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `it cannot be read: ${(error as Error).message}` });
+    return z.NEVER;
+  }
 }

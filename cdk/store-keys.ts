@@ -56,6 +56,7 @@ export const STORE_KEYS = {
   waves: { pattern: keys.waveItems(ANY_SYNC, 0).replace('/0.', '/*.'), openBecause: `${SYNC}; waves are numbered` },
   orderRecords: { pattern: keys.orderRecord(ANY_SYNC, '*' as 'apply', ANY_SERVER), openBecause: SYNC },
   approvalRequests: { pattern: keys.approvalRequested(ANY_SYNC), openBecause: SYNC },
+  approvalReminders: { pattern: keys.approvalReminded(ANY_SYNC), openBecause: SYNC },
   votes: { pattern: keys.vote(ANY_SYNC, ANY_DIGEST), openBecause: `${SYNC}; named by the voter's digest` },
   decisions: { pattern: keys.decision(ANY_SYNC), openBecause: SYNC },
   cancellations: { pattern: keys.cancelled(ANY_SYNC), openBecause: SYNC },
@@ -64,6 +65,12 @@ export const STORE_KEYS = {
 
   tokens: { pattern: keys.token('*' as TokenId), openBecause: SYNC },
   executions: { pattern: keys.execution(ANY_SYNC), openBecause: SYNC },
+
+  accessTokens: {
+    pattern: keys.accessToken(ANY_DIGEST),
+    openBecause: 'named by the SHA-256 of the token; people make and revoke them in the console',
+  },
+  audit: { pattern: 'audit/*', openBecause: 'entries are named by their time' },
 
   sweepLease: { pattern: keys.sweepLease() },
   sweepAwaited: { pattern: keys.sweepAwaited() },
@@ -90,14 +97,17 @@ export const CREATED_ONCE = [
   'plannedBatches',
   'orderRecords',
   'approvalRequests',
+  'approvalReminders',
   'votes',
   'decisions',
   'cancellations',
   'halts',
   'verdicts',
+  'accessTokens',
+  'audit',
 ] as const satisfies readonly StoreKey[];
 
-/** What an audit rests on: who asked, what was planned, who agreed, what was ordered, what each server answered. */
+/** What an audit rests on: who asked, what was planned, who agreed, what was ordered, what each server answered, what was refused. */
 export const HELD = [
   'receipts',
   'requests',
@@ -107,4 +117,5 @@ export const HELD = [
   'decisions',
   'cancellations',
   'verdicts',
+  'audit',
 ] as const satisfies readonly StoreKey[];

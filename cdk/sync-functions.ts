@@ -1,11 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { AssetHashType, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { type BundlingOptions, LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { type FunctionName, LAMBDA_BUNDLING, LAMBDA_FUNCTIONS } from '#build/lambda-bundle.ts';
+import { type FunctionName, LAMBDA_FUNCTIONS } from '#build/lambda-bundle.ts';
 import { METRICS_NAMESPACE } from '#core/metrics.ts';
 import type { ContentStore } from './content-store.ts';
 import { FUNCTION_NEEDS, type FunctionNeeds } from './function-needs.ts';
@@ -23,33 +23,39 @@ interface SyncFunctionsProps {
 
 /** The functions of the workflow and around it, each with a role of its own. */
 export class SyncFunctions extends Construct {
-  readonly all: Readonly<Record<Exclude<FunctionName, 'hold'>, NodejsFunction>>;
+  readonly all: Readonly<Record<Exclude<FunctionName, 'console' | 'hold'>, LambdaFunction>>;
   /** There where something is to be held. */
-  readonly hold: NodejsFunction | undefined;
+  readonly hold: LambdaFunction | undefined;
+  /** There where people can sign in. */
+  readonly console: LambdaFunction | undefined;
+  /** All that are there. */
+  readonly every: readonly LambdaFunction[];
   readonly #props: SyncFunctionsProps;
 
   constructor(scope: Construct, id: string, props: SyncFunctionsProps) {
     super(scope, id);
     this.#props = props;
-    const { hold, ...needs } = FUNCTION_NEEDS;
+    const { console, hold, ...needs } = FUNCTION_NEEDS;
     const made = Object.entries(needs).map(([name, one]) => [name, this.#create(name as FunctionName, one)]);
     this.all = Object.fromEntries(made) as SyncFunctions['all'];
     if (props.settings.objectLock !== 'none') this.hold = this.#create('hold', hold);
+    if (props.settings.console?.oidc !== undefined) this.console = this.#create('console', console);
+    const more = [this.hold, this.console].filter((one) => one !== undefined);
+    this.every = [...Object.values(this.all), ...more];
   }
 
   /** From functions/NAME/handler.ts. */
-  #create(name: FunctionName, needs: FunctionNeeds): NodejsFunction {
+  #create(name: FunctionName, needs: FunctionNeeds): LambdaFunction {
     const { settings, store } = this.#props;
     const title = capitalized(name);
     const logGroup = new LogGroup(this, `${title}Log`, {
       retention: logRetention(settings.logDays),
       removalPolicy: settings.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
     });
-    return new NodejsFunction(this, title, {
+    return new LambdaFunction(this, title, {
       description: `Lockstep: ${name}`,
-      entry: resolve(ROOT, 'functions', name, 'handler.ts'),
-      projectRoot: ROOT,
-      depsLockFilePath: resolve(ROOT, 'package-lock.json'),
+      code: codeOf(name),
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       // A fifth cheaper for the same work, and nothing here is compiled for one processor.
       architecture: Architecture.ARM_64,
@@ -66,7 +72,6 @@ export class SyncFunctions extends Construct {
         POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
         LOG_LEVEL: settings.logLevel,
       },
-      bundling: BUNDLING,
     });
   }
 
@@ -101,16 +106,26 @@ export class SyncFunctions extends Construct {
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-const BUNDLING: BundlingOptions = {
-  format: OutputFormat.ESM,
-  target: LAMBDA_BUNDLING.target,
-  minify: LAMBDA_BUNDLING.minify,
-  mainFields: [...LAMBDA_BUNDLING.mainFields],
-  banner: LAMBDA_BUNDLING.banner,
-  // Else the CDK leaves it to the runtime; LAMBDA_BUNDLING says why not.
-  bundleAwsSDK: true,
-  logLevel: LogLevel.WARNING,
-};
+/** In a process of its own: the CDK waits for no promise. */
+function codeOf(name: FunctionName): Code {
+  const command = [process.execPath, 'build/bundle-lambda.ts', name];
+  const [program, ...args] = command;
+  return Code.fromAsset(ROOT, {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      // By these the CDK tells one from another.
+      command,
+      // For machines without Node, of which there are none here.
+      image: Runtime.NODEJS_24_X.bundlingImage,
+      local: {
+        tryBundle: (folder) => {
+          execFileSync(program ?? '', [...args, folder], { cwd: ROOT, stdio: ['ignore', process.stderr, 'inherit'] });
+          return true;
+        },
+      },
+    },
+  });
+}
 
 export function capitalized(name: string): string {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;

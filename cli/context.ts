@@ -16,8 +16,12 @@ export interface CommandContext {
   readonly now: () => Date;
   /** Five random hex digits. */
   readonly random: () => string;
+  /** For the console, where one is named instead of a store. */
+  readonly token?: string | undefined;
   /** For the mail server that the fleet file names. */
   readonly smtpPassword?: string | undefined;
+  /** For the identity provider that the fleet file names. */
+  readonly oidcSecret?: string | undefined;
   /** For whoever looks for a fault; silent unless asked for. */
   readonly log: Log;
   /** Aborts when the person presses Ctrl-C. */
@@ -26,6 +30,10 @@ export interface CommandContext {
 
 /** A store that is there already; BadInput instead of an empty new one. */
 export async function openExistingStore({ location }: Pick<CommandContext, 'location'>): Promise<ObjectStore> {
+  if (location.isConsole)
+    throw new BadInput(
+      `this takes the store itself, and ${location.url} is a console: name the store with --store file://FOLDER or s3://BUCKET/PREFIX`,
+    );
   if (await isMissing(location)) {
     throw new BadInput(
       `there is no store at ${location.url} yet: lockstep sync or lockstep up makes it, --store names another`,

@@ -1,16 +1,14 @@
 import type { Vote } from '#core/approval.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
-import type { ObjectStore } from '#core/ports/object-store.ts';
 import { removalShare, removalsOf, unacknowledgedIn } from '#core/removals.ts';
-import { castVote, type VoteCast } from '#functions/approval/cast-vote.ts';
+import type { VoteCast } from '#functions/approval/cast-vote.ts';
 import { acknowledgement } from '#functions/describe-notices.ts';
 import type { CommandContext } from './context.ts';
+import type { Control } from './control.ts';
 import type { Labels } from './show/labels.ts';
 import { count, enumerate } from './show/text.ts';
 
 export interface Decide {
-  readonly store: ObjectStore;
-  readonly controlKey: string | undefined;
   readonly plan: Plan;
   readonly decision: Vote['decision'];
   readonly via: 'terminal' | '--yes';
@@ -19,16 +17,13 @@ export interface Decide {
 }
 
 /** Records this person's word on the plan; DecisionRefused when it cannot be. */
-export async function decide({ now, person }: CommandContext, wish: Decide): Promise<VoteCast> {
-  const { acknowledgedRemovals, comment, controlKey, decision, plan, store, via } = wish;
-  return await castVote(
-    { store, now, controlKey: controlKey ?? '' },
-    {
-      ...{ sync: plan.sync, plan: plan.digest, decision, by: person, via },
-      ...(comment !== undefined && { comment }),
-      ...(acknowledgedRemovals !== undefined && { acknowledgedRemovals }),
-    },
-  );
+export async function decide(control: Control, wish: Decide): Promise<VoteCast> {
+  const { acknowledgedRemovals, comment, decision, plan, via } = wish;
+  return await control.vote({
+    ...{ sync: plan.sync, plan: plan.digest, decision, via },
+    ...(comment !== undefined && { comment }),
+    ...(acknowledgedRemovals !== undefined && { acknowledgedRemovals }),
+  });
 }
 
 /** Aborts when the person stops, or when the plan is too old to be decided on. */

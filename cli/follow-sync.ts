@@ -1,16 +1,15 @@
 import type { Plan } from '#core/plan.ts';
-import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { SyncId } from '#core/sync.ts';
 import type { SyncVerdict } from '#core/verdict.ts';
-import { type ObserveOptions, observeSync, type SyncView } from '#functions/observe/observe-sync.ts';
+import type { ObserveOptions, SyncView } from '#functions/observe/observe-sync.ts';
 import type { CommandContext } from './context.ts';
+import type { Control } from './control.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import type { Labels } from './show/labels.ts';
 
 export interface Follow {
-  readonly store: ObjectStore;
+  readonly control: Control;
   readonly sync: SyncId;
-  readonly controlKey: string | undefined;
   readonly labels: Labels;
   readonly signal: AbortSignal;
   readonly pollMilliseconds: number;
@@ -26,15 +25,12 @@ export interface FinishedSync {
   readonly view: SyncView;
 }
 
-/** How often a store that may be far away is asked for news. */
-export const POLL_MILLISECONDS = 500;
-
 /** Shows how the sync goes on until its verdict is there; throws the signal's reason when it aborts before. */
 export async function followSync({ terminal, now }: CommandContext, follow: Follow): Promise<FinishedSync> {
-  const { controlKey, labels, onApproval, onPlan, pause, pollMilliseconds, signal, store, sync } = follow;
+  const { control, labels, onApproval, onPlan, pause, pollMilliseconds, signal, sync } = follow;
   const reporter = new ProgressReporter(terminal, labels, now);
   const seen = { plan: false, approval: false };
-  for await (const view of observeSync(store, sync, { signal, pause, pollMilliseconds, controlKey })) {
+  for await (const view of control.observe(sync, { signal, pause, pollMilliseconds })) {
     const { plan, verdict } = view;
     if (plan !== undefined && !seen.plan) {
       seen.plan = true;

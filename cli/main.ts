@@ -22,9 +22,11 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await runCli(process.argv.slice(2), {
   streams: { stdin, stdout, stderr },
   storeUrl: env.LOCKSTEP_STORE === '' ? undefined : env.LOCKSTEP_STORE,
+  token: env.LOCKSTEP_TOKEN === '' ? undefined : env.LOCKSTEP_TOKEN?.trim(),
   stateFolder: stateFolderOf({ platform, home: homedir(), environment: env }),
   person: nameOf(userName(), env.LOCKSTEP_USER),
   smtpPassword: env.LOCKSTEP_SMTP_PASSWORD === '' ? undefined : env.LOCKSTEP_SMTP_PASSWORD,
+  oidcSecret: env.LOCKSTEP_OIDC_SECRET === '' ? undefined : env.LOCKSTEP_OIDC_SECRET,
   debug: (env.LOCKSTEP_DEBUG ?? '') !== '',
   now: () => new Date(),
   random: () => randomBytes(3).toString('hex').slice(1),

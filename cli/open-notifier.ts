@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { OutboxNotifier } from '#adapters/outbox-notifier.ts';
 import { SmtpNotifier } from '#adapters/smtp-notifier.ts';
 import { BadInput } from '#core/errors.ts';
@@ -8,6 +7,7 @@ import { printable } from '#core/printable.ts';
 import { parseSmtpUrl } from '#core/smtp-server.ts';
 import type { Log } from '#functions/dependencies.ts';
 import type { CommandContext } from './context.ts';
+import { readSecretFile } from './read-secret-file.ts';
 
 export interface OpenNotifier {
   readonly fleet: Pick<Fleet, 'mail'>;
@@ -30,7 +30,7 @@ export async function openNotifier(context: CommandContext, wish: OpenNotifier):
   if (fleet.mail === undefined)
     return { notifier: new OutboxNotifier(outbox, (line) => terminal.say(printable(line)), now), goesTo: outbox };
   const server = parseSmtpUrl(fleet.mail.smtp);
-  const password = passwordFile === undefined ? smtpPassword : await readPassword(passwordFile);
+  const password = passwordFile === undefined ? smtpPassword : await readSecretFile(passwordFile);
   if (server.user !== undefined && password === undefined)
     throw new BadInput(
       `${server.host} wants a password of ${server.user}: give it in LOCKSTEP_SMTP_PASSWORD, or in a file with --smtp-password-file`,
@@ -38,12 +38,4 @@ export async function openNotifier(context: CommandContext, wish: OpenNotifier):
   const onRefused = (address: string, problem: string) => log('mail-refused', { address, problem });
   const notifier = new SmtpNotifier({ server, password, from: fleet.mail.from, onRefused, now });
   return { notifier, goesTo: `${server.host}:${server.port}` };
-}
-
-async function readPassword(path: string): Promise<string> {
-  try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
-  } catch (cause) {
-    throw new BadInput(`the password in ${path} cannot be read: ${String(cause)}`, { cause });
-  }
 }

@@ -1,7 +1,7 @@
-import { Command, InvalidArgumentError } from 'commander';
-import { isSyncedClass } from '#core/classify.ts';
-import { artifactClassSchema } from '#core/profile.ts';
-import { type SyncId, syncIdSchema } from '#core/sync.ts';
+import { Command } from 'commander';
+import type { AccessRole } from '#core/access-token.ts';
+import type { SyncId } from '#core/sync.ts';
+import { cancelCommand } from './commands/cancel.ts';
 import { decideCommand } from './commands/decide.ts';
 import { historyCommand, serverHistoryCommand } from './commands/history.ts';
 import { pruneCommand } from './commands/prune.ts';
@@ -10,12 +10,38 @@ import { syncCommand } from './commands/sync.ts';
 import type { UpOptions } from './commands/up.ts';
 import { watchCommand } from './commands/watch.ts';
 import type { CommandContext } from './context.ts';
+import {
+  HISTORY_HELP,
+  PLAN_HELP,
+  PROGRAM_HELP,
+  PRUNE_HELP,
+  ROLLBACK_HELP,
+  SYNC_HELP,
+  TOKEN_HELP,
+  VERIFY_HELP,
+} from './help-texts.ts';
+import {
+  ACKNOWLEDGE_OPTION,
+  addCommon,
+  CONSOLE_PORT,
+  collectClasses,
+  collectRoles,
+  parseCount,
+  parseDays,
+  parseLimit,
+  parsePercent,
+  parsePort,
+  parseSyncId,
+  parseTokenDays,
+  STORE_OPTION,
+} from './options.ts';
 import type { CommandOutcome } from './outcome.ts';
 import { VERSION } from './version.ts';
 
 /** What every command may be told. */
 export interface CommonOptions {
   readonly store?: string;
+  readonly tokenFile?: string;
   readonly json?: boolean;
 }
 
@@ -46,12 +72,14 @@ export function createProgram(run: RunCommand, { out, err }: ProgramOutput): Com
   addSync(program, run);
   addRollback(program, run);
   addDecisions(program, run);
+  addCancel(program, run);
   addViews(program, run);
   addVerify(program, run);
   addPrune(program, run);
   addUp(program, run);
   addPush(program, run);
   addConsole(program, run);
+  addTokens(program, run);
   return program;
 }
 
@@ -185,6 +213,61 @@ function addDecisions(program: Command, run: RunCommand): void {
   }
 }
 
+function addCancel(program: Command, run: RunCommand): void {
+  const command = program
+    .command('cancel')
+    .description('stop a sync of the fleet: what was begun comes to its end, nothing more is')
+    .argument('<sync>', 'id of the sync', parseSyncId)
+    .addHelpText('after', '\nExample:\n  lockstep cancel 20260102T030405Z-0a1b2c3d\n')
+    .action((sync: SyncId, flags: CommonOptions) => run(flags, (context) => cancelCommand(context, sync)));
+  addCommon(command);
+}
+
+interface TokenFlags extends CommonOptions {
+  readonly name: string;
+  readonly role: readonly AccessRole[];
+  readonly days: number;
+}
+
+function addTokens(program: Command, run: RunCommand): void {
+  const token = program
+    .command('token')
+    .description("tokens with which programs use the console's API; takes the store itself")
+    .addHelpText('after', TOKEN_HELP);
+  const create = token
+    .command('create')
+    .description('make a token and print it, this once')
+    .requiredOption('--name <text>', 'what it is for')
+    .requiredOption('--role <role>', 'viewer, operator or approver; may be repeated', collectRoles, [])
+    .option('--days <number>', 'how long it is good, at most a year', parseTokenDays, 90)
+    .action(({ days, name, role, ...common }: TokenFlags) =>
+      run(common, async (context) => {
+        const { createTokenCommand } = await import('./commands/token.ts');
+        return await createTokenCommand(context, { name, roles: role, days });
+      }),
+    );
+  const list = token
+    .command('list')
+    .description('the tokens that there are, and whose; never what they are')
+    .action((common: CommonOptions) =>
+      run(common, async (context) => {
+        const { listTokensCommand } = await import('./commands/token.ts');
+        return await listTokensCommand(context);
+      }),
+    );
+  const revoke = token
+    .command('revoke')
+    .description('make a token good for nothing')
+    .argument('<id>', 'as lockstep token list shows it')
+    .action((id: string, common: CommonOptions) =>
+      run(common, async (context) => {
+        const { revokeTokenCommand } = await import('./commands/token.ts');
+        return await revokeTokenCommand(context, id);
+      }),
+    );
+  for (const command of [create, list, revoke]) addCommon(command);
+}
+
 function addViews(program: Command, run: RunCommand): void {
   const status = program
     .command('status')
@@ -261,22 +344,27 @@ function addUp(program: Command, run: RunCommand): void {
     .command('up')
     .description('run the controller of a fleet: workflow engine, console and outbox')
     .option('--config <file>', 'the fleet file', 'fleet.yaml')
-    .option('--console <port>', 'port of the console on this machine; 0: any that is free', parsePort, CONSOLE_PORT)
+    .option('--console <port>', 'port of the console; 0: any that is free', parsePort, CONSOLE_PORT)
+    .option('--console-host <address>', 'elsewhere than on this machine: needs console.oidc in the fleet file')
     .option('--no-console', 'serve no console')
+    .option('--oidc-secret-file <file>', "the console's secret at the identity provider; else LOCKSTEP_OIDC_SECRET")
     .option('--smtp-password-file <file>', 'password for the mail server; else LOCKSTEP_SMTP_PASSWORD')
     .option(...STORE_OPTION)
     .addHelpText('after', '\nExample:\n  lockstep up --config fleet.yaml --store file:///srv/lockstep/store\n')
-    .action(({ config, console, smtpPasswordFile, ...common }: CommonOptions & UpOptions) =>
-      run(common, async (context) => {
-        // The engine and the mailer take a moment to load.
-        const { upCommand } = await import('./commands/up.ts');
-        return await upCommand(context, { config, console, smtpPasswordFile });
-      }),
+    .action(
+      ({ config, console, consoleHost, oidcSecretFile, smtpPasswordFile, ...common }: CommonOptions & UpOptions) =>
+        run(common, async (context) => {
+          // The engine and the mailer take a moment to load.
+          const { upCommand } = await import('./commands/up.ts');
+          return await upCommand(context, { config, console, consoleHost, oidcSecretFile, smtpPasswordFile });
+        }),
     );
 }
 
 function addConsole(program: Command, run: RunCommand): void {
-  const command = program.command('console').description('print the link that opens the console; it works once');
+  const command = program
+    .command('console')
+    .description('print what opens the console: a link that works once, or its address');
   addCommon(command);
   command.addHelpText('after', '\nExample:\n  lockstep console\n').action((common: CommonOptions) =>
     run(common, async (context) => {
@@ -304,136 +392,3 @@ function addPush(program: Command, run: RunCommand): void {
         }),
     );
 }
-
-function addCommon(command: Command): void {
-  command.option('--json', 'print one JSON document on stdout; notes go to stderr').option(...STORE_OPTION);
-}
-
-function parseSyncId(text: string): SyncId {
-  const id = syncIdSchema.safeParse(text);
-  if (id.success) return id.data;
-  throw new InvalidArgumentError('expected a sync id such as 20260102T030405Z-0a1b2c3d; lockstep history lists them');
-}
-
-function collectClasses(text: string, earlier: readonly string[]): string[] {
-  const names = text.split(',').map((name) => name.trim());
-  const bad = names.find((name) => !artifactClassSchema.safeParse(name).success || !isSyncedClass(name));
-  if (bad !== undefined) throw new InvalidArgumentError(`${JSON.stringify(bad)} is not a class that travels`);
-  return [...new Set([...earlier, ...names])];
-}
-
-function parseCount(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('expected a whole number');
-}
-
-function parsePort(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
-  throw new InvalidArgumentError('expected a port from 0 to 65535');
-}
-
-function parsePercent(text: string): number {
-  if (/^\d{1,3}$/.test(text) && Number(text) <= 100) return Number(text);
-  throw new InvalidArgumentError('expected a whole number from 0 to 100');
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (Number.isInteger(limit) && limit > 0) return limit;
-  throw new InvalidArgumentError('expected a whole number from 1');
-}
-
-function parseDays(text: string): number {
-  const days = Number(text);
-  if (/^\d+$/.test(text) && days <= MOST_DAYS) return days;
-  throw new InvalidArgumentError(`expected a whole number of days from 0 to ${MOST_DAYS}`);
-}
-
-const MOST_DAYS = 36_500;
-const CONSOLE_PORT = 4780;
-
-const ACKNOWLEDGE_OPTION = [
-  '--acknowledge-removals <number>',
-  'the number of files that the plan removes, where it removes a large share',
-] as const;
-
-const STORE_OPTION = [
-  '--store <url>',
-  'file://FOLDER or s3://BUCKET/PREFIX; default LOCKSTEP_STORE, or a folder of this user',
-] as const;
-
-const PROGRAM_HELP = `
-Examples:
-  lockstep sync ./primary ./backup            folders of this machine, nothing to set up
-  lockstep sync west/primary west/backup      servers of the fleet, through its controller
-  lockstep up --config fleet.yaml             the controller
-  lockstep verify west/backup                 is it still as the last sync left it?
-
-Exit status: 0 in sync, succeeded or verified; 1 failed, halted, rolled back or drifted; 2 usage or bad input;
-3 refused, rejected, expired or stale.
-`;
-
-const SYNC_HELP = `
-The source's files overwrite the corresponding files at each destination, one way: nothing is merged, and licenses are
-never touched. Without arguments, on a terminal, it asks for source and destinations.
-
-Examples:
-  lockstep sync
-  lockstep sync ./primary ./backup
-  lockstep sync ./primary ./backup --yes --json
-  lockstep sync west/primary west/backup east/backup --only firmware,termcap
-`;
-
-const PLAN_HELP = `
-Examples:
-  lockstep plan ./primary ./backup
-  lockstep plan west/primary west/backup --mirror --json
-`;
-
-const HISTORY_HELP = `
-Of a server: each order with its answer, oldest first; the state of its files before and after, and whether that begins
-where the one before ended; what was written; who signed the receipt; the plan, and who approved it.
-
-Examples:
-  lockstep history --limit 5
-  lockstep history west/backup
-  lockstep history west/backup --limit 100 --json
-  lockstep history ./backup
-
-Exit status: 0; 1 when an order is missing, or a receipt is not signed by the agent that is enrolled.
-`;
-
-const VERIFY_HELP = `
-Each server's agent reads all artifacts, licenses and identity files from its disk, whatever it remembers, and signs what
-they hash to. That is compared with its last good receipt: of the last sync that wrote it, found it in sync, or took
-it for its source.
-
-Examples:
-  lockstep verify west/backup
-  lockstep verify west/primary west/backup east/backup --json
-  lockstep verify ./backup
-
-Exit status: 0 all as the last receipt says; 1 files differ, or a server did not answer; 2 usage, or a server has no
-receipt yet; 3 refused: a file cannot be read, or the profile is another one by now.
-`;
-
-const ROLLBACK_HELP = `
-Each destination keeps what its last applies have replaced or removed (3, or keepPreImages in its agent.json), and takes
-it from there: no source is needed. A rollback is planned, approved and proved like any sync, and can be rolled back.
-A file that was changed since the sync is named, and then nothing is put back at that destination.
-
-Examples:
-  lockstep rollback 20260102T030405Z-0a1b2c3d
-  lockstep rollback 20260102T030405Z-0a1b2c3d west/backup --dry-run
-  lockstep rollback 20260102T030405Z-0a1b2c3d ./backup --yes --json
-`;
-
-const PRUNE_HELP = `
-What the syncs under way need always stays, and while a source takes stock nothing is removed at all. A run marks what
-is needed no more, and removes what an earlier run has marked, so it does its work when it is run again and again.
-
-Examples:
-  lockstep prune --dry-run
-  lockstep prune --yes
-  lockstep prune --keep 1 --keep-days 0 --grace-days 0 --yes
-`;

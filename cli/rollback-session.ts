@@ -11,6 +11,7 @@ import { assertWrittenAt, type WrittenSync } from '#functions/find-written.ts';
 import { rulesOf } from '#functions/fleet-rules.ts';
 import { requestSync, type SyncWish } from '#functions/request-sync.ts';
 import { type CommandContext, openExistingStore } from './context.ts';
+import { storeControl } from './control.ts';
 import { pinControlKey } from './control-key.ts';
 import { findFleet } from './fleet-documents.ts';
 import { assertFoldersUsable } from './folder-checks.ts';
@@ -76,10 +77,11 @@ export async function openRollbackSession(
 }
 
 async function openFolders(
-  { location, log, person }: CommandContext,
+  context: CommandContext,
   folders: readonly RecalledFolder[],
   wish: RollbackWish,
 ): Promise<Session> {
+  const { location, log, person } = context;
   const roots = folders.map(({ root }) => root);
   const destinations = roots.map((root) => ({ given: root, path: root }));
   await assertFoldersUsable({ destinations, location, writes: !wish.dryRun });
@@ -94,7 +96,7 @@ async function openFolders(
     log,
   });
   return {
-    ...runHere(session, person),
+    ...runHere(session, context),
     labels: folderLabels(new Map(wish.servers.map((server) => [server, session.rootOf(server)]))),
     folders: new Map(wish.servers.map((server) => [server, session.rootOf(server)])),
     request: () => session.request(toRequest(wish, person, folderRules(wish.servers.length, policyOf(wish)))),
@@ -104,9 +106,10 @@ async function openFolders(
 async function openServers(context: CommandContext, fleet: Fleet, wish: RollbackWish): Promise<Session> {
   const { location, now, person, random } = context;
   const store = await openExistingStore(context);
+  const controlKey = await pinControlKey(store, location.controlFolder);
   const dependencies = { store, executions: new StoreExecutions(store), now, random };
   return {
-    ...runElsewhere(store, await pinControlKey(store, location.controlFolder)),
+    ...runElsewhere(storeControl(context, { store, controlKey })),
     request: () => requestSync(dependencies, toRequest(wish, person, rulesOf(fleet, policyOf(wish)))),
   };
 }

@@ -2,7 +2,6 @@ import { loadProfile } from '#adapters/profile-file.ts';
 import { StoreExecutions } from '#adapters/store-executions.ts';
 import { isSyncedClass } from '#core/classify.ts';
 import { BadInput } from '#core/errors.ts';
-import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Profile } from '#core/profile.ts';
 import type { SyncId } from '#core/sync.ts';
 import type { FolderSession } from '#embedded/ad-hoc.ts';
@@ -10,9 +9,9 @@ import { rulesOf, type WantedPolicy } from '#functions/fleet-rules.ts';
 import type { ObserveOptions } from '#functions/observe/observe-sync.ts';
 import { requestSync } from '#functions/request-sync.ts';
 import { type CommandContext, openExistingStore } from './context.ts';
+import { type Control, storeControl } from './control.ts';
 import { pinControlKey } from './control-key.ts';
 import { assertFoldersUsable } from './folder-checks.ts';
-import { POLL_MILLISECONDS } from './follow-sync.ts';
 import type { Parties } from './parties.ts';
 import { folderLabels, type Labels, serverLabels } from './show/labels.ts';
 import type { FolderPaths } from './sync-document.ts';
@@ -39,9 +38,7 @@ export interface SyncOptions {
 /** Something that runs syncs: this process for folders, a controller elsewhere for a fleet. */
 export interface Session {
   readonly kind: Parties['kind'];
-  readonly store: ObjectStore;
-  /** What plans must be signed with; `undefined` while the store names no control key. */
-  readonly controlKey: string | undefined;
+  readonly control: Control;
   readonly pollMilliseconds: number;
   /** Where there is a shorter pause between two looks than to sleep. */
   readonly pause?: ObserveOptions['pause'];
@@ -65,10 +62,11 @@ export async function openSession(context: CommandContext, parties: Parties, opt
 }
 
 async function openFolders(
-  { location, log, person, terminal }: CommandContext,
+  context: CommandContext,
   parties: Extract<Parties, { readonly kind: 'folders' }>,
   options: SyncOptions,
 ): Promise<Session> {
+  const { location, log, person, terminal } = context;
   const profile = await loadProfile(options.profile ?? 'generic');
   assertClassesKnown(options.only, profile);
   await assertFoldersUsable({ ...parties, location, writes: !options.dryRun });
@@ -86,7 +84,7 @@ async function openFolders(
   const servers = [session.source, ...session.destinations];
   const given = [parties.source, ...parties.destinations];
   return {
-    ...runHere(session, person),
+    ...runHere(session, context),
     labels: folderLabels(new Map(servers.map((server, index) => [server, given[index]?.given ?? server]))),
     folders: new Map(servers.map((server) => [server, session.rootOf(server)])),
     request: () =>
@@ -97,17 +95,16 @@ async function openFolders(
 /** What all sessions between folders have in common: they end with this process. */
 export function runHere(
   session: Omit<FolderSession, 'request' | 'servers'>,
-  person: string,
+  context: CommandContext,
 ): Omit<Session, 'labels' | 'folders' | 'request'> {
   return {
     kind: 'folders',
-    store: session.store,
-    controlKey: session.controlKey,
+    control: storeControl(context, session),
     pollMilliseconds: FOLDERS_POLL_MILLISECONDS,
     pause: (milliseconds, signal) => session.pause(milliseconds, signal),
     watchOver: (sync) => session.finished(sync),
     interrupt: async (sync) => {
-      await session.interrupt(sync, person);
+      await session.interrupt(sync, context.person);
       return true;
     },
     close: () => session.close(),
@@ -135,9 +132,10 @@ async function openServers(
   }
   const { location, now, person, random } = context;
   const store = await openExistingStore(context);
+  const controlKey = await pinControlKey(store, location.controlFolder);
   const dependencies = { store, executions: new StoreExecutions(store), now, random };
   return {
-    ...runElsewhere(store, await pinControlKey(store, location.controlFolder)),
+    ...runElsewhere(storeControl(context, { store, controlKey })),
     request: () =>
       requestSync(dependencies, {
         requestedBy: person,
@@ -149,12 +147,11 @@ async function openServers(
 }
 
 /** What all sessions of a fleet have in common: its controller goes on without this process. */
-export function runElsewhere(store: ObjectStore, controlKey: string | undefined): Omit<Session, 'request'> {
+export function runElsewhere(control: Control): Omit<Session, 'request'> {
   return {
     kind: 'servers',
-    store,
-    controlKey,
-    pollMilliseconds: POLL_MILLISECONDS,
+    control,
+    pollMilliseconds: control.pollMilliseconds,
     labels: serverLabels,
     folders: new Map(),
     watchOver: async () => undefined,
@@ -163,7 +160,7 @@ export function runElsewhere(store: ObjectStore, controlKey: string | undefined)
   };
 }
 
-function policyOf(options: SyncOptions): WantedPolicy {
+export function policyOf(options: SyncOptions): WantedPolicy {
   const { allowDowngrade, allowShrink, allowVanished, dryRun, maxRemovals, mirror, only, verify } = options;
   return {
     mode: mirror ? 'mirror' : 'overwrite',

@@ -1,11 +1,14 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { consoleUrlSchema } from '#core/console-url.ts';
 import { sha256 } from '#core/digest.ts';
 import { BadInput } from '#core/errors.ts';
 
 /** Where the store is, and what belongs to it on this machine but not into it. */
 export interface StoreLocation {
   readonly url: string;
+  /** No store, but a console that has one. */
+  readonly isConsole: boolean;
   /** The store's folder, where it is one. */
   readonly folder: string | undefined;
   /** Keys, outbox and the agents' state of ad-hoc runs: beside the store, never inside. */
@@ -15,9 +18,10 @@ export interface StoreLocation {
 /** `stateFolder` is this user's own; it holds the default store, and what belongs to stores far away. */
 export function locateStore(url: string | undefined, stateFolder: string): StoreLocation {
   if (url === undefined) return locateFolder(join(stateFolder, 'store'));
-  if (url.startsWith('s3://')) {
-    return { url, folder: undefined, controlFolder: join(stateFolder, `s3-${sha256(url).slice(0, 16)}.control`) };
-  }
+  const far = (name: string) => ({ folder: undefined, controlFolder: join(stateFolder, `${name}.control`) });
+  if (url.startsWith('s3://')) return { url, isConsole: false, ...far(`s3-${sha256(url).slice(0, 16)}`) };
+  if (/^https?:/.test(url))
+    return { url: consoleAt(url), isConsole: true, ...far(`console-${sha256(url).slice(0, 16)}`) };
   return locateFolder(folderOf(url));
 }
 
@@ -32,8 +36,21 @@ function folderOf(url: string): string {
   throw new BadInput(`${JSON.stringify(url)} is not a store: ${EXPECTED}`);
 }
 
-function locateFolder(folder: string): StoreLocation {
-  return { url: pathToFileURL(folder).href, folder, controlFolder: `${folder.replace(/[\\/]+$/, '')}.control` };
+function consoleAt(url: string): string {
+  if (consoleUrlSchema.safeParse(url).success) return new URL(url).origin;
+  throw new BadInput(
+    `${JSON.stringify(url)} is not a store, nor the address of a console: expected https://HOST without a path; http:// only on this machine`,
+  );
 }
 
-const EXPECTED = 'expected file://FOLDER or s3://BUCKET/PREFIX; in the name of a folder write %23 for # and %3F for ?';
+function locateFolder(folder: string): StoreLocation {
+  return {
+    url: pathToFileURL(folder).href,
+    isConsole: false,
+    folder,
+    controlFolder: `${folder.replace(/[\\/]+$/, '')}.control`,
+  };
+}
+
+const EXPECTED =
+  'expected file://FOLDER, s3://BUCKET/PREFIX or the https:// address of a console; in the name of a folder write %23 for # and %3F for ?';

@@ -32,6 +32,11 @@ export class Terminal {
 
   readonly paint: Paint = (tone, text) => styleText(FORMATS[tone], text, { stream: this.output });
 
+  /** What is in the document need not be said besides. */
+  get printsDocument(): boolean {
+    return this.#json;
+  }
+
   /** Whether a line can be rewritten in place. */
   get rewrites(): boolean {
     return this.output.isTTY === true;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { groupSchema, isApprover, MOST_GROUPS, nameApprovers, personSchema } from './approvers.ts';
 import { sha256Schema } from './digest.ts';
 import { DecisionRefused } from './errors.ts';
 import { type Plan, shortCode } from './plan.ts';
@@ -7,8 +8,6 @@ import { syncIdSchema } from './sync.ts';
 
 export const DECISION_FORMAT = 'lockstep-decision/1';
 export const VOTE_FORMAT = 'lockstep-vote/1';
-
-const personSchema = z.string().min(1).max(200);
 
 export const voteSchema = z.strictObject({
   format: z.literal(VOTE_FORMAT),
@@ -21,6 +20,13 @@ export const voteSchema = z.strictObject({
   via: z.string().min(1).max(40),
   at: z.iso.datetime(),
   comment: z.string().max(1000).optional(),
+  /**
+   * Of the groups that the plan's policy names, those that an identity provider says of this person; absent where none was
+   * asked. As good as whoever wrote the vote, and so is the name: docs/design.md, Trust.
+   */
+  groups: z.array(groupSchema).max(MOST_GROUPS).optional(),
+  /** The plan's short code was not typed. */
+  withoutCode: z.literal(true).optional(),
   /** How many files the plan removes, of all destinations together; needed where core/removals.ts says so. */
   acknowledgedRemovals: z.int().nonnegative().optional(),
 });
@@ -39,8 +45,10 @@ export const decisionSchema = z.strictObject({
 /** The end of the matter, created once: the first rejection, or the approval that made the quorum. */
 export type Decision = z.infer<typeof decisionSchema>;
 
-/** Throws DecisionRefused when this vote may not be cast on this plan. */
+/** Throws DecisionRefused when this vote may not be cast on this plan, or does not count where it lies. */
 export function assertMayVote(plan: Plan, vote: Vote): void {
+  if (vote.sync !== plan.sync)
+    throw new DecisionRefused(`this is a vote on sync ${vote.sync}, and the plan is that of sync ${plan.sync}`);
   if (vote.plan !== plan.digest) {
     throw new DecisionRefused(
       `this names plan ${shortCode(vote.plan)}, but sync ${plan.sync} has plan ${shortCode(plan.digest)}: look at that plan, then decide on it`,
@@ -48,6 +56,14 @@ export function assertMayVote(plan: Plan, vote: Vote): void {
   }
   if (Date.parse(vote.at) >= Date.parse(plan.expiresAt)) {
     throw new DecisionRefused(`the plan expired at ${plan.expiresAt}; start a new sync`);
+  }
+  if (!isApprover(plan.policy, vote)) {
+    throw new DecisionRefused(
+      `${vote.by} is none of those whose word counts on this plan: it takes ${nameApprovers(plan.policy)}`,
+    );
+  }
+  if (vote.withoutCode && (plan.policy.signInInsteadOfCode !== true || vote.groups === undefined)) {
+    throw new DecisionRefused('the short code of the plan is missing: type it as the page shows it');
   }
   if (vote.decision === 'APPROVED' && vote.by === plan.requestedBy && !plan.policy.requesterMayApprove) {
     throw new DecisionRefused(
@@ -87,6 +103,7 @@ export function assertDecisionHolds(plan: Plan, decision: Decision): void {
   const people = new Set(decision.votes.map((vote) => vote.by));
   const expected = tally(plan, decision.votes);
   if (
+    decision.sync !== plan.sync ||
     decision.plan !== plan.digest ||
     people.size !== decision.votes.length ||
     expected?.decision !== decision.decision

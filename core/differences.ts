@@ -1,5 +1,5 @@
 import { isSyncedClass } from './classify.ts';
-import { LineHasher, type Sha256 } from './digest.ts';
+import { type Hasher, LineHasher, type Sha256 } from './digest.ts';
 import { type Artifact, type ManifestEntry, type ManifestSummary, stateLine } from './manifest.ts';
 import { commonLines, type ManifestReader, openManifest, type StoredManifest } from './manifest-lines.ts';
 import { PlainLines, type Stretch, type StretchRead } from './plain-lines.ts';
@@ -40,6 +40,11 @@ interface DifferenceOptions {
   readonly only?: readonly string[] | undefined;
 }
 
+interface StoredDifferenceOptions extends DifferenceOptions {
+  /** For whoever has more than one processor. */
+  readonly newHasher?: (() => Hasher) | undefined;
+}
+
 /**
  * The same of two manifests as they lie in the store, neither of which is ever held. Lines that are the same on both
  * sides are checked and counted once, as bytes; that nothing was skipped, the digests of both manifests say.
@@ -47,9 +52,10 @@ interface DifferenceOptions {
 export function findStoredDifferences(
   source: StoredManifest,
   destination: StoredManifest,
-  options: DifferenceOptions,
+  options: StoredDifferenceOptions,
 ): { readonly differences: Differences; readonly source: ManifestSummary; readonly destination: ManifestSummary } {
-  const [ours, theirs] = [openManifest(source), openManifest(destination)];
+  const { newHasher } = options;
+  const [ours, theirs] = [openManifest(source, newHasher), openManifest(destination, newHasher)];
   const collector = new Collector(options, { source: ours.state, destination: theirs.state });
   while (!ours.isAtEnd || !theirs.isAtEnd) {
     const common = commonLines(ours, theirs);

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { BadInput } from './errors.ts';
 
@@ -14,13 +14,22 @@ export function sha256(bytes: Uint8Array | string): Sha256 {
   return createHash('sha256').update(bytes).digest('hex') as Sha256;
 }
 
+/** SHA-256 of what it is given: what `createHash` of Node makes, or something that hashes elsewhere. */
+export interface Hasher {
+  update(data: Uint8Array | string): unknown;
+  /** One that goes on from here by itself. */
+  copy(): Hasher;
+  /** Ends it. */
+  digest(encoding: 'hex'): string;
+}
+
 /** Hashes a sequence of text lines, each ended by a line feed, without holding them. */
 export class LineHasher {
-  readonly #hash: Hash;
+  readonly #hash: Hasher;
   /** A call of the hash costs more than a line does. */
   #waiting = '';
 
-  constructor(hash: Hash = createHash('sha256')) {
+  constructor(hash: Hasher = createHash('sha256')) {
     this.#hash = hash;
   }
 

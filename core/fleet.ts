@@ -1,18 +1,29 @@
 import * as z from 'zod';
+import { approversSchema, tooFewApprovers } from './approvers.ts';
 import { consoleUrlSchema } from './console-url.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
+import { consoleSettingsSchema } from './sign-in.ts';
 import { smtpUrlSchema } from './smtp-server.ts';
 import { timeoutsSchema } from './sync.ts';
 
 const wordSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a lower-case word');
 
-const approvalSchema = z.strictObject({
-  /** Who is told that a plan waits. */
-  mail: z.array(z.email()).max(50).default([]),
-  /** Approvals by different people that a plan needs. */
-  required: z.int().min(1).max(20).default(1),
-  'requester-may-approve': z.boolean().default(false),
-});
+const approvalSchema = z
+  .strictObject({
+    /** Who is told that a plan waits. */
+    mail: z.array(z.email()).max(50).default([]),
+    /** Approvals by different people that a plan needs. */
+    required: z.int().min(1).max(20).default(1),
+    'requester-may-approve': z.boolean().default(false),
+    /** Whose votes count; absent: those of everybody who may vote at all. */
+    approvers: approversSchema.optional(),
+    /** Whoever an identity provider has signed in need not type the plan's short code. */
+    'sign-in-instead-of-code': z.boolean().default(false),
+  })
+  .superRefine(({ approvers, required: approvals, 'requester-may-approve': requesterMayApprove }, context) => {
+    const message = tooFewApprovers({ approvals, approvers, requesterMayApprove });
+    if (message !== undefined) context.addIssue({ code: 'custom', message, path: ['approvers'] });
+  });
 
 /**
  * What two servers must have in common before files go from one to the other, such as the group of servers whose
@@ -43,9 +54,11 @@ export const fleetSchema = z.strictObject({
   fleet: wordSchema,
   /** Site -> the names of its servers. */
   sites: z.record(wordSchema, siteSchema).superRefine(checkServers),
-  approval: approvalSchema.default({ mail: [], required: 1, 'requester-may-approve': false }),
+  approval: approvalSchema.prefault({}),
   /** Where people find the console; absent: mails name the commands instead. */
   'console-url': consoleUrlSchema.optional(),
+  /** Who may enter it, and how. */
+  console: consoleSettingsSchema.optional(),
   /** What delivers the mails of `lockstep up`; absent: its outbox keeps them. No password stands here. */
   mail: z.strictObject({ smtp: smtpUrlSchema, from: z.email() }).optional(),
   waves: z

@@ -52,6 +52,14 @@ export const keys = {
   executions: () => 'executions/',
   execution: (sync: SyncId) => `executions/${sync}.json`,
 
+  /** Control: what a token of a program may do, by the digest of its text. */
+  accessTokens: () => 'access-tokens/',
+  accessToken: (token: Sha256) => `access-tokens/${token}.json`,
+
+  /** The console: who did what, and what he was not let do; `id` is random. */
+  audit: (at: Date, id: string) =>
+    `audit/${at.toISOString().slice(0, 10)}/${at.toISOString().slice(11, 23).replace(/\D/g, '')}-${id}.json`,
+
   /** Control: the one controller of the store. */
   controllerLease: () => 'controller/lease.json',
 
@@ -115,16 +123,15 @@ function isOrderFor(server: string, order: string): boolean {
   return `${site}/${name}` === server;
 }
 
-/** The sync whose approval the token at this key waits for; `undefined` for every other key. */
-export function parseApprovalToken(key: string): SyncId | undefined {
-  const sync = syncIdSchema.safeParse(/^tokens\/([^/]+)-approval\.json$/.exec(key)?.[1]);
-  return sync.success ? sync.data : undefined;
-}
-
 /** The sync whose execution this key records. */
 export function parseExecutionKey(key: string): SyncId | undefined {
   const sync = syncIdSchema.safeParse(/^executions\/([^/]+)\.json$/.exec(key)?.[1]);
   return sync.success ? sync.data : undefined;
+}
+
+/** The digest of the token that this key is of. */
+export function parseAccessTokenKey(key: string): Sha256 | undefined {
+  return sha256Schema.safeParse(/^access-tokens\/([^/]+)\.json$/.exec(key)?.[1]).data;
 }
 
 /** What a sweep may remove. */

@@ -1,4 +1,5 @@
-import { LineHasher, type Sha256 } from './digest.ts';
+import { createHash } from 'node:crypto';
+import { type Hasher, LineHasher, type Sha256 } from './digest.ts';
 import { utf8 } from './documents.ts';
 import { InvalidDocument } from './errors.ts';
 import { freeBytes } from './free-bytes.ts';
@@ -29,8 +30,8 @@ export interface ManifestBlocks extends Pick<StoredManifest, 'what' | 'digest'> 
   readonly blocks: Iterator<Buffer>;
 }
 
-export function openManifest({ digest, layers, what }: StoredManifest): ManifestReader {
-  return new ManifestReader({ what, digest, blocks: manifestBlocks(what, layers) });
+export function openManifest({ digest, layers, what }: StoredManifest, newHasher?: () => Hasher): ManifestReader {
+  return new ManifestReader({ what, digest, blocks: manifestBlocks(what, layers) }, newHasher);
 }
 
 /**
@@ -41,10 +42,10 @@ export class ManifestReader {
   readonly #what: string;
   readonly #expected: Sha256;
   readonly #blocks: Iterator<Buffer>;
-  readonly #lines = new LineHasher();
+  readonly #lines: LineHasher;
   readonly #profile: Sha256;
-  readonly #state = new LineHasher();
-  readonly #protectedState = new LineHasher();
+  readonly #state: LineHasher;
+  readonly #protectedState: LineHasher;
   readonly #counts = new EntryCounts();
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
@@ -52,8 +53,11 @@ export class ManifestReader {
   #lastPath = '';
   #seen: ManifestEntry | undefined;
 
-  constructor({ blocks, digest, what }: ManifestBlocks) {
+  constructor({ blocks, digest, what }: ManifestBlocks, newHasher: () => Hasher = () => createHash('sha256')) {
     this.#what = what;
+    this.#lines = new LineHasher(newHasher());
+    this.#state = new LineHasher(newHasher());
+    this.#protectedState = new LineHasher(newHasher());
     this.#expected = digest;
     this.#blocks = blocks;
     this.#enterBlock();

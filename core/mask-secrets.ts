@@ -1,12 +1,17 @@
+import type { Secrets } from './secret-rules.ts';
+
 /**
  * The lines of a text with what is likely a secret in them masked, one for one. Fixed rules, by name:
  * - of a line with a word for a secret (`adminPassword`, `api_key`, `community`, …) the rest behind that word, and what is
  *   indented below it; a line that goes on behind a backslash goes on here, too;
  * - what stands between the BEGIN and the END of a private key;
  * - the password of a user in an address (`https://user:password@host`).
- * A secret that nothing names is shown: such a file belongs to class `identity` or `ignore` of the profile.
+ * And what the profile says besides: behind which other names, and where nothing is shown. A secret that nothing names is
+ * shown.
  */
-export function maskSecrets(lines: readonly string[]): string[] {
+export function maskSecrets(lines: readonly string[], secrets: Secrets = NOTHING_ELSE): string[] {
+  if (secrets === 'all') return lines.map((line) => (line.trim() === '' ? line : MASK));
+  const endOfName = (line: string) => endOfFirst(line, (word) => isSecretName(word) || secrets.isNamed(word));
   let below: number | undefined;
   let isKey = false;
   let goesOn = false;
@@ -18,7 +23,7 @@ export function maskSecrets(lines: readonly string[]): string[] {
     }
     const indent = indentOf(line);
     const isInside = goesOn || (below !== undefined && (line.trim() === '' || indent > below));
-    goesOn = isInside || namesSecret(line) ? line.trimEnd().endsWith('\\') : false;
+    goesOn = isInside || endOfName(line) !== undefined ? line.trimEnd().endsWith('\\') : false;
     if (isInside) return line.trim() === '' ? line : `${line.slice(0, indent)}${MASK}`;
     const at = endOfName(line);
     below = at === undefined ? undefined : indent;
@@ -31,13 +36,9 @@ function maskBehind(line: string, at: number): string {
   return value === null ? line : `${line.slice(0, at + value.index)}${MASK}`;
 }
 
-function namesSecret(line: string): boolean {
-  return endOfName(line) !== undefined;
-}
-
 /** Behind the first word that names a secret. */
-function endOfName(line: string): number | undefined {
-  for (const { 0: word, index } of line.matchAll(WORD)) if (isSecretName(word)) return index + word.length;
+function endOfFirst(line: string, isNamed: (word: string) => boolean): number | undefined {
+  for (const { 0: word, index } of line.matchAll(WORD)) if (isNamed(word)) return index + word.length;
   return undefined;
 }
 
@@ -53,6 +54,7 @@ function indentOf(line: string): number {
   return line.length - line.trimStart().length;
 }
 
+const NOTHING_ELSE: Secrets = { isNamed: () => false };
 export const MASK = '••••••••';
 const WORD = /[A-Za-z][A-Za-z0-9_.-]*/g;
 const ANYWHERE =

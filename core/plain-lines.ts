@@ -37,6 +37,9 @@ export class PlainLines {
   readonly #staged = Buffer.allocUnsafe(STAGED_BYTES);
   #fill = 0;
   #class: PlainClass | undefined;
+  /** The same block, for where several bytes can be looked at in one go. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #viewed: Buffer | undefined;
   #pathStart = 0;
   #pathEnd = 0;
   #common = 0;
@@ -51,6 +54,7 @@ export class PlainLines {
   }
 
   read(block: Buffer, { end, last, start }: Stretch): StretchRead {
+    this.#lookAt(block);
     const linesBefore = this.lines;
     let before: Buffer = Buffer.from(last);
     this.#pathStart = 0;
@@ -74,6 +78,12 @@ export class PlainLines {
     this.#fill = 0;
   }
 
+  #lookAt(block: Buffer): void {
+    if (block === this.#viewed) return;
+    this.#viewed = block;
+    this.#view = new DataView(block.buffer, block.byteOffset, block.byteLength);
+  }
+
   /** Where the next line begins. Nothing that is looked for holds a line feed, so nothing looks beyond the line. */
   #readLine(block: Buffer, line: number, before: Buffer): number {
     const artifactClass = this.#classAt(block, line);
@@ -85,7 +95,7 @@ export class PlainLines {
     const pathStart = mtimeEnd + PATH.length;
     const pathEnd = this.#endOfPath(block, pathStart, before);
     if (!standsAt(block, pathEnd, SHA256)) return STOP;
-    const digestEnd = endOfDigest(block, pathEnd + SHA256.length);
+    const digestEnd = endOfDigest(this.#view, pathEnd + SHA256.length);
     if (!standsAt(block, digestEnd, SIZE)) return STOP;
     const sizeStart = digestEnd + SIZE.length;
     const sizeEnd = endOfNumber(block, sizeStart, 15);
@@ -104,7 +114,7 @@ export class PlainLines {
   }
 
   #classAt(block: Uint8Array, line: number): PlainClass | undefined {
-    if (this.#class !== undefined && standsAt(block, line, this.#class.prefix)) return this.#class;
+    if (this.#class !== undefined && wordsStandAt(this.#view, line, this.#class.words)) return this.#class;
     if (!standsAt(block, line, CLASS)) return undefined;
     const start = line + CLASS.length;
     let name = '';
@@ -162,6 +172,7 @@ export class PlainLines {
 interface PlainClass {
   /** Of a line. */
   readonly prefix: Uint8Array;
+  readonly words: Words;
   /** Of its share of a state digest. */
   readonly state: Uint8Array;
   lines: number;
@@ -169,11 +180,33 @@ interface PlainClass {
 
 function plainClass(name: string): PlainClass | undefined {
   if (!artifactClassSchema.safeParse(name).success || isProtectedClass(name)) return undefined;
+  const prefix = Buffer.from(`{"class":"${name}","kind":"artifact","mode":`);
   return {
-    prefix: Buffer.from(`{"class":"${name}","kind":"artifact","mode":`),
+    prefix,
+    words: wordsOf(prefix),
     state: Buffer.from(`{"class":"${name}",`),
     lines: 0,
   };
+}
+
+/** A text of four bytes or more, by four; the last four end where the text ends. */
+interface Words {
+  readonly bytes: number;
+  readonly words: Int32Array;
+}
+
+function wordsOf(text: Buffer): Words {
+  const words = Int32Array.from({ length: Math.ceil(text.length / 4) }, (_, index) =>
+    text.readInt32LE(Math.min(4 * index, text.length - 4)),
+  );
+  return { bytes: text.length, words };
+}
+
+function wordsStandAt(view: DataView, at: number, { bytes, words }: Words): boolean {
+  if (at + bytes > view.byteLength) return false;
+  const last = words.length - 1;
+  for (let index = 0; index < last; index++) if (view.getInt32(at + 4 * index, true) !== words[index]) return false;
+  return view.getInt32(at + bytes - 4, true) === words[last];
 }
 
 function standsAt(block: Uint8Array, at: number, text: Uint8Array): boolean {
@@ -193,10 +226,12 @@ function endOfTime(block: Uint8Array, start: number): number {
   return block[start + 1] === ZERO ? STOP : endOfNumber(block, start + 1, 15);
 }
 
-function endOfDigest(block: Uint8Array, start: number): number {
+function endOfDigest(view: DataView, start: number): number {
   const end = start + 64;
-  for (let at = start; at < end; at++) if (HEX[block[at] as number] !== 1) return STOP;
-  return end;
+  if (end > view.byteLength) return STOP;
+  let isHex = 1;
+  for (let at = start; at < end; at += 2) isHex &= HEX_PAIRS[view.getUint16(at)] as number;
+  return isHex === 1 ? end : STOP;
 }
 
 function endOfNumber(block: Uint8Array, start: number, mostDigits: number): number {
@@ -226,6 +261,13 @@ function tableOf(characters: string, value = 1, table: Uint8Array = new Uint8Arr
   return table;
 }
 
+/** By two bytes, read as one number. */
+function pairsOf(characters: string): Uint8Array {
+  const [codes, table] = [Buffer.from(characters), new Uint8Array(256 * 256)];
+  for (const first of codes) for (const second of codes) table[first * 256 + second] = 1;
+  return table;
+}
+
 const STOP = -1;
 const STAGED_BYTES = 64 * 1024;
 const LONGEST_CLASS = 40;
@@ -249,7 +291,7 @@ const KINDS = tableOf(
   BETWEEN_WORDS,
   tableOf('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-'),
 );
-const HEX = tableOf('0123456789abcdef');
+const HEX_PAIRS = pairsOf('0123456789abcdef');
 const DEVICE_STARTS = tableOf('cpanl');
 const DEVICES: ReadonlySet<string> = new Set(['con', 'prn', 'aux', 'nul']);
 const NUMBERED_DEVICES: ReadonlySet<string> = new Set(['com', 'lpt']);

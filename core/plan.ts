@@ -177,7 +177,7 @@ const localEditsSchema = z.strictObject({
 export type LocalEdits = z.infer<typeof localEditsSchema>;
 
 /** One destination in a plan: something to do, nothing to do, or a reason why nothing will be done. */
-const destinationSchema = z.discriminatedUnion('outcome', [
+export const destinationSchema = z.discriminatedUnion('outcome', [
   z.strictObject({
     outcome: z.literal('changes'),
     server: serverIdSchema,

@@ -3,6 +3,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { classifier, isProtectedClass, UNRECOGNISED } from './classify.ts';
 import { type Sha256, sha256 } from './digest.ts';
 import { relativePathSchema } from './relative-path.ts';
+import { secretRulesSchema } from './secret-rules.ts';
 
 export const artifactClassSchema = z
   .string()
@@ -32,6 +33,8 @@ export const profileSchema = z
     version: z.int().positive(),
     description: z.string().max(2000).optional(),
     product: productSchema.optional(),
+    /** What of the content of text files nobody is shown. */
+    secrets: secretRulesSchema.optional(),
     rules: rulesSchema,
   })
   .refine(

@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { sha256Schema } from './digest.ts';
 import { REFUSAL_REASONS } from './errors.ts';
-import { manifestSummarySchema } from './manifest.ts';
+import { type ManifestSummary, manifestSummarySchema } from './manifest.ts';
 import { orderIdSchema } from './order.ts';
 import { changeCountsSchema } from './plan.ts';
+import { secretRulesSchema } from './secret-rules.ts';
 import { serverFactsSchema, serverIdSchema } from './server.ts';
 import { publicKeySchema, type Signed, signedSchema } from './signed.ts';
 import { syncIdSchema } from './sync.ts';
@@ -27,18 +28,29 @@ const commonFields = {
   finishedAt: z.iso.datetime(),
 };
 
+/** Nothing is said of what there is none of: a sync of equal servers is to cost next to nothing. */
+const briefSummarySchema = manifestSummarySchema.partial({
+  folders: true,
+  unrecognised: true,
+  links: true,
+  special: true,
+  unnameable: true,
+});
+
 /** Stock taken: the manifest is in the store; for a source the snapshot is, too. */
 const inventoryReceiptSchema = z.strictObject({
   ...commonFields,
   step: z.literal('inventory'),
   outcome: z.literal('DONE'),
-  summary: manifestSummarySchema,
+  summary: briefSummarySchema,
   snapshot: sha256Schema.optional(),
   /** Every file was read for it, as the order asked. */
   full: z.literal(true).optional(),
   bytesUploaded: countSchema,
   secondsUploading: secondsSchema.optional(),
   facts: serverFactsSchema,
+  /** Of the profile, beside a snapshot: what of the content that it leads to nobody is shown. */
+  secrets: secretRulesSchema.optional(),
   /** Syncs that can be rolled back here, as far as pre-images go. */
   preImages: z.array(syncIdSchema).max(1000).optional(),
 });
@@ -98,6 +110,19 @@ export type InventoryReceipt = z.infer<typeof inventoryReceiptSchema>;
 export type ApplyReceipt = z.infer<typeof applyReceiptSchema>;
 export type FailureReceipt = z.infer<typeof failureReceiptSchema>;
 
+/** A manifest's summary as a receipt says it. */
+export function toBrief(summary: ManifestSummary): InventoryReceipt['summary'] {
+  const { folders, links, special, unnameable, unrecognised, ...rest } = summary;
+  const rare = Object.entries({ folders, links, special, unnameable, unrecognised });
+  return { ...rest, ...Object.fromEntries(rare.filter(([, count]) => count > 0)) };
+}
+
+/** The whole of what a receipt says. */
+export function summaryIn({ summary }: Pick<InventoryReceipt, 'summary'>): ManifestSummary {
+  const { folders = 0, links = 0, special = 0, unnameable = 0, unrecognised = 0, ...rest } = summary;
+  return { ...rest, folders, links, special, unnameable, unrecognised };
+}
+
 export const signedReceiptSchema: z.ZodType<Signed<Receipt>> = signedSchema(receiptSchema);
 
 const STAGES = ['scanning', 'uploading', 'fetching', 'staging', 'applying', 'verifying'] as const;
@@ -119,7 +144,7 @@ export type Progress = z.infer<typeof progressSchema>;
 
 export const signedProgressSchema: z.ZodType<Signed<Progress>> = signedSchema(progressSchema);
 
-const statusSchema = z.strictObject({
+export const statusSchema = z.strictObject({
   format: z.literal(STATUS_FORMAT),
   server: serverIdSchema,
   seenAt: z.iso.datetime(),

@@ -13,13 +13,13 @@ export const serverIdSchema = z
 
 export type ServerId = z.infer<typeof serverIdSchema>;
 
-/** What an agent's file system cannot keep apart or store; decides which plans it can take. */
+/** What an agent's file system cannot keep apart or store, absent where it can; decides which plans it can take. */
 export const serverFactsSchema = z.strictObject({
   platform: z.string().max(40),
   /** Names that differ only in case or normal form are one file. */
-  foldsNames: z.boolean(),
+  foldsNames: z.boolean().optional(),
   /** `<`, `>`, `"`, `|`, `?` and `*` cannot be in a name. */
-  windowsNames: z.boolean(),
+  windowsNames: z.boolean().optional(),
   /** Bytes that the agent may still write below the root. */
   freeBytes: z.number().nonnegative(),
   /** As this agent has measured it; absent before its first transfer that says something. */

@@ -27,9 +27,17 @@ export async function sign<T extends { readonly format: string }>(payload: T, si
 }
 
 export function isSignedBy(document: Signed<{ readonly format: string }>, publicKey: string): boolean {
+  return verifierOf(publicKey)(document);
+}
+
+export type Verifier = (document: Signed<{ readonly format: string }>) => boolean;
+
+/** `isSignedBy` for many documents: to parse a key takes as long as to verify a signature. */
+export function verifierOf(publicKey: string): Verifier {
   const key = parsePublicKey(publicKey);
-  if (document.signature.keyId !== idOf(key)) return false;
-  return verify('sha256', signedBytes(document.payload), key, Buffer.from(document.signature.value, 'base64'));
+  const id = idOf(key);
+  return ({ payload, signature: { keyId: named, value } }) =>
+    named === id && verify('sha256', signedBytes(payload), key, Buffer.from(value, 'base64'));
 }
 
 /** SHA-256 over the key's SPKI DER. */

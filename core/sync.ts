@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { approversSchema, personSchema } from './approvers.ts';
 import { consoleUrlSchema } from './console-url.ts';
 import { artifactClassSchema } from './profile.ts';
 import { type ServerId, serverIdSchema } from './server.ts';
@@ -42,6 +43,10 @@ export const syncPolicySchema = z.strictObject({
   /** Approvals needed before anything is written. */
   approvals: z.int().min(1).max(20),
   requesterMayApprove: z.boolean(),
+  /** Whose votes count; absent: those of everybody who may vote at all. */
+  approvers: approversSchema.optional(),
+  /** Whoever an identity provider has signed in need not type the plan's short code. */
+  signInInsteadOfCode: z.literal(true).optional(),
 });
 
 export type SyncPolicy = z.infer<typeof syncPolicySchema>;
@@ -67,7 +72,7 @@ export const syncRequestSchema = z
   .strictObject({
     format: z.literal(SYNC_FORMAT),
     sync: syncIdSchema,
-    requestedBy: z.string().min(1).max(200),
+    requestedBy: personSchema,
     requestedAt: z.iso.datetime(),
     /** Of the sync that is rolled back, where this is a rollback: then it is asked for nothing. */
     source: serverIdSchema,

@@ -2,9 +2,11 @@ import { PACE } from '#agents/pace.ts';
 import type { Workflow } from '#scale/transitions.ts';
 import {
   countIdleAgent,
+  countLook,
   countSync,
   FUNCTIONS,
   type FunctionName,
+  LOOK_SECONDS,
   type SyncShape,
   type SyncUsage,
 } from '#scale/usage.ts';
@@ -23,12 +25,14 @@ export interface Fleet {
   readonly approvers: number;
   readonly pollSeconds: number;
   readonly statusSeconds: number;
+  /** That browsers follow syncs in the console, all of them added up; 0 where there is none. */
+  readonly watchingHours: number;
 }
 
 /** What the stack in cdk/ is made of. */
 export interface Stack {
   /** Memory in MB. */
-  readonly functions: Readonly<Record<FunctionName, { readonly memory: number }>>;
+  readonly functions: Readonly<Record<FunctionName | 'console', { readonly memory: number }>>;
   readonly noncurrentDays: number;
   readonly accessLogDays: number;
   readonly logDays: number;
@@ -67,7 +71,9 @@ export function costOf(fleet: Fleet, { prices, stack, workflow }: Given): Bill {
       const { dollars, per } = prices[line.priced];
       return { ...line, dollars: (line.quantity * dollars) / per, isOfSyncs };
     };
-  const standing = [...idleLines(fleet, stack), ...standingLines(fleet, stack)].map(price(false));
+  const standing = [...idleLines(fleet, stack), ...standingLines(fleet, stack), ...consoleLines(fleet, stack)].map(
+    price(false),
+  );
   const ofSyncs = syncLines(fleet, stack, syncs).map(price(true));
   const lines = [...standing, ...ofSyncs].filter(({ quantity }) => quantity !== 0);
   const total = sum(lines);
@@ -193,6 +199,42 @@ function standingLines({ serverMegabytes }: Fleet, { metrics, metricsInAlarms, q
   ];
 }
 
+/** Without the pages that people open besides, which are few. Here the whole wave is at work as long as somebody looks. */
+function consoleLines(fleet: Fleet, stack: Stack): Counted[] {
+  if (fleet.watchingHours === 0) return [];
+  const looks = (fleet.watchingHours * 3600) / LOOK_SECONDS;
+  const reads = countLook(shapeOf(fleet));
+  const seconds = looks * (CALL_SECONDS + Math.ceil(reads / READS_AT_ONCE) * STORE_SECONDS);
+  const logged = gigabytes(looks * LOOK_LOG_BYTES);
+  return [
+    { service: 'API Gateway', what: 'looks of browsers at syncs', quantity: looks, priced: 'apiRequests' },
+    { service: 'Lambda', what: 'calls of the console', quantity: looks, priced: 'lambdaRequests' },
+    {
+      service: 'Lambda',
+      what: 'time and memory of the console',
+      quantity: (seconds * stack.functions.console.memory) / 1024,
+      priced: 'lambdaSeconds',
+    },
+    { service: 'S3', what: 'requests that read, of the console', quantity: looks * reads, priced: 's3Get' },
+    {
+      service: 'S3',
+      what: 'log of the requests of the console',
+      quantity: accessLog(looks * reads, stack),
+      priced: 's3Storage',
+    },
+    { service: 'CloudWatch', what: 'logs of the console', quantity: logged, priced: 'logs' },
+    { service: 'X-Ray', what: 'traces of the console, at most', quantity: looks, priced: 'traces' },
+    {
+      service: 'Data transfer',
+      what: 'what browsers are shown',
+      quantity: gigabytes(looks * LOOK_BYTES),
+      priced: 'dataOut',
+    },
+    { service: 'Secrets Manager', what: 'secret of the console', quantity: 1, priced: 'secrets' },
+    { service: 'CloudWatch', what: 'metrics of the console in alarms', quantity: 3, priced: 'alarms' },
+  ];
+}
+
 function shapeOf(fleet: Fleet): SyncShape {
   return {
     destinations: fleet.destinationsPerSync,
@@ -270,6 +312,10 @@ const MANIFEST_LINE_BYTES = 50;
 const ANSWER_BYTES = 450;
 const ACCESS_LOG_BYTES = 600;
 const INVOCATION_LOG_BYTES = 2000;
+/** Of Lambda, and a line of the API. */
+const LOOK_LOG_BYTES = 900;
+/** The view of a sync with thirty servers at work. */
+const LOOK_BYTES = 20_000;
 const STATE_LOG_BYTES = 3000;
 
 /** AWS says of a bucket key that it saves up to 99 % of the calls. */
@@ -280,5 +326,6 @@ const QUEUE_LOOKS_A_MINUTE = 15;
 /** Seconds that are assumed; only a deployment can measure them. */
 const CALL_SECONDS = 0.03;
 const STORE_SECONDS = 0.025;
+const READS_AT_ONCE = 16;
 const MEGABYTE_SECONDS = 0.05;
 const ENTRY_SECONDS = 0.000003;

@@ -30,6 +30,8 @@ const PRICED = [
   'dashboards',
   'traces',
   'rolesAnywhere',
+  'apiRequests',
+  'secrets',
   'codeDeploy',
   'systemsManager',
 ] as const;

@@ -45,6 +45,12 @@ export function createProgram(out: (text: string) => void): Command {
     .option('--approvers <number>', 'who gets the mails of a sync', whole(0, 50), 2)
     .option('--poll-seconds <number>', 'as lockstep-agent run --poll', amount(0.1, 3600), PACE.pollSeconds)
     .option('--status-seconds <number>', 'as lockstep-agent run --status', amount(0.1, 3600), PACE.statusSeconds)
+    .option(
+      '--watching-hours <number>',
+      'hours that browsers follow syncs in the console, all added up; 0: there is none',
+      amount(0, 1_000_000),
+      0,
+    )
     .option('--region <name>', 'a region of the list of prices', 'us-east-1')
     .option('--prices <file>', 'another list of prices, in the form of cost/prices.json')
     .option('--json', 'print one JSON document on stdout')
@@ -118,14 +124,15 @@ function amount(least: number, most: number) {
 const MOST_DESTINATIONS = 20_000;
 
 const { accessLogDays, logDays, noncurrentDays, pruneGraceDays, pruneKeepDays } = parseSettings({});
-const functions = Object.keys(LAMBDA_FUNCTIONS).length;
+/** But for the console and the hold function, which are there when somebody has asked for them. */
+const functions = Object.keys(LAMBDA_FUNCTIONS).length - 2;
 
 /** The stack as cdk/ makes it without any context. */
 const STACK: Stack = {
   ...{ accessLogDays, logDays, noncurrentDays, pruneGraceDays, pruneKeepDays },
   functions: LAMBDA_FUNCTIONS,
-  // Two alarms look at every function, and one at three numbers of the workflow.
-  metricsInAlarms: Object.keys(ALARMS).length - 3 + 2 * functions + 3,
+  // Two alarms look at every function, one at three numbers of the workflow, and one at the console.
+  metricsInAlarms: Object.keys(ALARMS).length - 4 + 2 * functions + 3,
   metrics: Object.values(METRICS).reduce(
     (all, metric) => all + ('by' in metric ? syncVerdictSchema.shape.verdict.options.length : 1),
     0,

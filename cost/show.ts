@@ -79,6 +79,6 @@ const ELSEWHERE = [
 ];
 
 const LEFT_OUT = [
-  'Not in it: free tiers; retries, failures and syncs that end early; a terminal or a console that follows a sync (some requests',
+  'Not in it: free tiers; retries, failures and syncs that end early; a terminal that follows a sync (some requests',
   'a second); CloudTrail data events; a private certificate authority; what leaves for AWS over a VPN or Direct Connect.',
 ];

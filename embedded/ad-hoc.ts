@@ -59,8 +59,11 @@ export interface FolderSessionRequest {
   readonly reach?: (store: ObjectStore, party: 'control' | ServerId) => ObjectStore;
 }
 
-/** The directory store is asked this often; a look costs a few microseconds. */
-const POLL_MILLISECONDS = 50;
+/**
+ * How often the store is asked for what other processes write: an approval, a cancellation. What the parties of a session
+ * write is announced. Each look is a few calls, and a tenth of a sync's processor time where there are twenty a second.
+ */
+const POLL_MILLISECONDS = 250;
 
 export interface AdHocRequest extends Omit<FolderSessionRequest, 'folders'> {
   readonly source: string;

@@ -7,7 +7,6 @@ import { serverIdSchema } from '#core/server.ts';
 import { type SyncId, syncIdSchema } from '#core/sync.ts';
 import { apply } from '#functions/apply/apply.ts';
 import { approval } from '#functions/approval/approval.ts';
-import { remind } from '#functions/approval/remind.ts';
 import type { Dependencies } from '#functions/dependencies.ts';
 import { inventory } from '#functions/inventory/inventory.ts';
 import { plan } from '#functions/plan/plan.ts';
@@ -39,9 +38,6 @@ const SIGNAL = '${SignalFunction}';
 /** How often an execution that ended without a verdict is run again before it is given up as failed. */
 const ATTEMPTS = 3;
 const PAUSE_MILLISECONDS = 1000;
-
-/** How often it is looked for plans that have waited long for their approval. */
-const REMINDER_MILLISECONDS = 30_000;
 
 /** The workflow engine of one machine. Executions that have not ended at its stop go on at the next start. */
 export class Controller implements Executions {
@@ -79,7 +75,7 @@ export class Controller implements Executions {
       onError: (error: unknown) => this.#logTrouble(error),
     };
     const delivery = this.#events.run((key) => around(SIGNAL, () => this.#deliver(key)), loop);
-    this.#loops = Promise.all([delivery, ...(parts.adopt ? [this.#adoptRecorded(), this.#remind()] : [])]);
+    this.#loops = Promise.all([delivery, ...(parts.adopt ? [this.#adoptRecorded()] : [])]);
   }
 
   async start(sync: SyncId): Promise<void> {
@@ -177,13 +173,6 @@ export class Controller implements Executions {
         this.#logTrouble(error);
       }
       await this.#pause(this.#pollMilliseconds);
-    }
-  }
-
-  async #remind(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      await remind(this.#dependencies).catch((error) => this.#logTrouble(error));
-      await this.#pause(REMINDER_MILLISECONDS);
     }
   }
 

@@ -9,6 +9,8 @@ export interface Dependencies {
   readonly signer: Signer;
   readonly notifier: Notifier;
   readonly tokens: TaskTokens;
+  /** Where the console is that mails lead to, whatever a request in the store says of it. */
+  readonly consoleUrl?: string | undefined;
   readonly now: () => Date;
   readonly log: Log;
 }

@@ -1,11 +1,12 @@
 import type { Plan, PlannedDestination } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
 import type { SyncMode } from '#core/sync.ts';
+import { count } from './count.ts';
 
 /** What was asked for: the words behind `asks to`. */
 export function describeWish({ destinations, rollbackOf, source }: Plan): string {
   const wish = rollbackOf === undefined ? `synchronize ${source.server} to` : `roll back sync ${rollbackOf} at`;
-  return `${wish} ${destinations.length} destination(s)`;
+  return `${wish} ${count(destinations.length, 'destination')}`;
 }
 
 /** What the mode means for the files at a destination. */

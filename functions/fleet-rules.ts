@@ -2,7 +2,7 @@ import type { Fleet } from '#core/fleet.ts';
 import type { SyncPolicy } from '#core/sync.ts';
 
 /** What a person says of one sync; all else is the fleet file's. */
-export type WantedPolicy = Omit<SyncPolicy, 'approvals' | 'requesterMayApprove'>;
+export type WantedPolicy = Omit<SyncPolicy, 'approvals' | 'approvers' | 'requesterMayApprove' | 'signInInsteadOfCode'>;
 
 /** What the fleet file says of every sync. */
 export function rulesOf({ approval, 'console-url': consoleUrl, timeouts, waves }: Fleet, policy: WantedPolicy) {
@@ -11,6 +11,8 @@ export function rulesOf({ approval, 'console-url': consoleUrl, timeouts, waves }
       ...policy,
       approvals: approval.required,
       requesterMayApprove: approval['requester-may-approve'],
+      ...(approval.approvers !== undefined && { approvers: approval.approvers }),
+      ...(approval['sign-in-instead-of-code'] && { signInInsteadOfCode: true as const }),
     },
     waveSize: waves.size,
     errorBudget: waves['error-budget'],

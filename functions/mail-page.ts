@@ -10,6 +10,7 @@ export async function mailPage(title: string, body: MailHtml): Promise<string> {
   <head>
     <meta charset="utf-8">
     <meta name="color-scheme" content="light dark">
+    <meta name="supported-color-schemes" content="light dark">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${title}</title>
   </head>
@@ -28,18 +29,37 @@ export interface MailTable {
   readonly rows: readonly (readonly (MailHtml | string | number)[])[];
 }
 
-/** Nothing where there are no rows. */
-export function mailTable({ caption, columns, rows }: MailTable): MailHtml {
-  if (rows.length === 0) return html``;
-  return html`<table style="border-collapse: collapse; margin: 1em 0">
+/** Nothing where there are no rows; of many or large ones the first. */
+export async function mailTable({ caption, columns, rows }: MailTable): Promise<Awaited<MailHtml>> {
+  if (rows.length === 0) return await html``;
+  const shown = await takeWithin(
+    rows.map(
+      (row) => html`<tr>${row.map((cell) => html`<td style="${CELL}">${cell}</td>`)}</tr>
+      `,
+    ),
+  );
+  const left = rows.length - shown.length;
+  return await html`<table style="border-collapse: collapse; margin: 1em 0">
       <caption style="text-align: left; font-weight: bold">${caption}</caption>
       <thead><tr>${columns.map((title) => html`<th scope="col" style="${CELL}">${title}</th>`)}</tr></thead>
-      <tbody>${rows.map(
-        (row) => html`<tr>${row.map((cell) => html`<td style="${CELL}">${cell}</td>`)}</tr>
-      `,
-      )}</tbody>
-    </table>`;
+      <tbody>${shown}</tbody>
+    </table>
+    ${left > 0 ? html`<p>${left} more of this table would not fit into a mail.</p>` : ''}`;
 }
+
+async function takeWithin(rows: readonly MailHtml[]): Promise<MailHtml[]> {
+  const taken: MailHtml[] = [];
+  let length = 0;
+  for (const row of rows) {
+    length += (await row).length;
+    if (length > MOST_TABLE) break;
+    taken.push(row);
+  }
+  return taken;
+}
+
+/** Characters of markup: mail programs cut off what is longer than about 100 KB, and a mail has three large tables. */
+const MOST_TABLE = 28_000;
 
 /** What is named, and what is said of it. */
 export function mailFacts(facts: readonly (readonly [string, MailHtml | string])[]): MailHtml {

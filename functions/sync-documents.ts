@@ -6,7 +6,7 @@ import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Signer } from '#core/ports/signer.ts';
 import { enrolmentSchema, type Receipt, signedReceiptSchema } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
-import { isSignedBy, signedSchema } from '#core/signed.ts';
+import { isSignedBy, signedSchema, type Verifier, verifierOf } from '#core/signed.ts';
 import { type SyncId, type SyncRequest, syncRequestSchema } from '#core/sync.ts';
 import { KeptDocuments } from './kept-documents.ts';
 
@@ -72,15 +72,24 @@ export async function loadReceipt(store: ObjectStore, server: ServerId, order: O
 }
 
 /** The agent's key is the one that it registered when it was enrolled. */
-export async function assertSignedByAgent(
-  store: ObjectStore,
-  server: ServerId,
-  signed: { readonly key: string; readonly document: Parameters<typeof isSignedBy>[0] },
-): Promise<void> {
-  const enrolment = await store.get(keys.enrolment(server));
-  if (enrolment === undefined) throw new InvalidDocument(signed.key, `${server} is not enrolled`);
-  const { publicKey } = parseDocument(keys.enrolment(server), enrolmentSchema, enrolment.body, MAX_SIGNED_BYTES);
-  if (!isSignedBy(signed.document, publicKey)) {
-    throw new InvalidDocument(signed.key, `the agent enrolled as ${server} did not sign it`);
-  }
+export async function assertSignedByAgent(store: ObjectStore, server: ServerId, signed: SignedByAgent): Promise<void> {
+  assertSignedWith(await readAgentKey(store, server), server, signed);
+}
+
+interface SignedByAgent {
+  readonly key: string;
+  readonly document: Parameters<Verifier>[0];
+}
+
+/** `undefined` where it is not enrolled. */
+export async function readAgentKey(store: ObjectStore, server: ServerId): Promise<Verifier | undefined> {
+  const key = keys.enrolment(server);
+  const stored = await store.get(key);
+  return stored && verifierOf(parseDocument(key, enrolmentSchema, stored.body, MAX_SIGNED_BYTES).publicKey);
+}
+
+export function assertSignedWith(isSigned: Verifier | undefined, server: ServerId, signed: SignedByAgent): void {
+  if (isSigned === undefined) throw new InvalidDocument(signed.key, `${server} is not enrolled`);
+  if (isSigned(signed.document)) return;
+  throw new InvalidDocument(signed.key, `the agent enrolled as ${server} did not sign it`);
 }

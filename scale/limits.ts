@@ -1,7 +1,8 @@
 import { PACE } from '#agents/pace.ts';
+import { parseSettings } from '#cdk/settings.ts';
 import { countHistory, MOST_EVENTS } from './history.ts';
 import type { Workflow } from './transitions.ts';
-import { countSync, courseOf, type SyncShape, type SyncUsage } from './usage.ts';
+import { countSync, courseOf, LOOK_SECONDS, type SyncShape, type SyncUsage } from './usage.ts';
 
 /** A limit of AWS, or of ours, and what a fleet uses of it. */
 export interface Limit {
@@ -23,6 +24,8 @@ export const ASSUMED = {
   progressSeconds: 2,
   /** Until an agent counts as lost. */
   offlineSeconds: 60,
+  /** That follow a sync in the console. */
+  browsers: 50,
   /** What one call of S3 takes a function. */
   callSeconds: 0.02,
 } as const;
@@ -157,6 +160,11 @@ function limitsOfTheRest(usage: SyncUsage, servers: number): Limit[] {
       use: count(atWork(servers)),
       share: atWork(servers) / 1000,
     },
+    rate(`Requests of the console, ${ASSUMED.browsers} browsers`, {
+      perSecond: ASSUMED.browsers / LOOK_SECONDS,
+      most: parseSettings({}).consoleRequestsPerSecond,
+      source: 'ours, cdk/settings.ts',
+    }),
     rate('Wakings of the signal function', { perSecond: progress, most: 1000 / SIGNAL_SECONDS, source: LAMBDA }),
     {
       name: 'Time of the longest call (report)',

@@ -208,3 +208,17 @@ export function countIdleAgent({ pollSeconds, readBackSeconds, statusSeconds }: 
   const readBacks = Math.floor(seconds / Math.max(readBackSeconds, statusSeconds, pollSeconds));
   return { polls, statuses, readBacks };
 }
+
+/** Seconds between two looks of a browser at a sync that goes on, where nothing is streamed: the console's script. */
+export const LOOK_SECONDS = 3;
+
+/**
+ * GETs for one look at a sync whose wave is at work, once what cannot change any more is known: receipt and progress of
+ * each server of the wave; the verdict, whether somebody has stopped it, and whether the next wave has begun.
+ */
+export function countLook({ changed, waveSize }: Pick<SyncShape, 'changed' | 'waveSize'>): number {
+  return (changed > waveSize ? 3 : 2) + 2 * Math.min(changed, waveSize, MOST_AT_A_LOOK);
+}
+
+/** Servers: functions/observe/observe-sync.ts. */
+const MOST_AT_A_LOOK = 100;

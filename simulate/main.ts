@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { writeDocs } from '#bench/write-docs.ts';
 import { loadDefinition } from '#embedded/definition.ts';
+import { measureConsole, showConsole } from './measure-console.ts';
 import { type MeasuredPlan, measurePlan } from './measure-plan.ts';
 import { ProgressLine } from './progress-line.ts';
 import { SIZES, showLimits, showPlans, showSyncs } from './show.ts';
@@ -14,6 +15,7 @@ interface SimulateOptions {
   readonly files: number;
   readonly plan?: number;
   readonly limits?: boolean;
+  readonly console?: number;
   readonly json?: boolean;
   readonly writeDocs?: boolean;
 }
@@ -21,6 +23,7 @@ interface SimulateOptions {
 const SCALE = join(resolve(import.meta.dirname, '..'), 'docs/scale.md');
 const LIMITS = marksOf('the table of limits');
 const PLAN = marksOf('the plan');
+const CONSOLE = marksOf('the console');
 const RUNS = marksOf('the counts of the runs');
 /** One, and a batch of those that have a million artifacts. */
 const PLANNED_DESTINATIONS = [1, 20] as const;
@@ -52,6 +55,7 @@ function describeProgram(): Command {
     .option('--files <number>', 'files of each server, a tenth of which are other ones at the source', parse, 20)
     .option('--plan <artifacts>', 'measure calls of the plan function with as large manifests, too', parse)
     .option('--limits', 'only the table of limits, which takes no run')
+    .option('--console <servers>', 'only the console of as many servers, with fifty browsers, on a folder', parse)
     .option('--json', 'print one JSON document on stdout in place of the tables')
     .option('--write-docs', 'put the tables into docs/scale.md')
     .addHelpText('after', '\nExample:\n  npm run simulate -- --servers 1000 --wave-size 100\n')
@@ -64,6 +68,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const limits = showLimits(loadDefinition());
   if (options.writeDocs === true) await writeDocs(SCALE, limits, LIMITS);
   if (options.limits === true) process.stdout.write(limits);
+  else if (options.console !== undefined) await measureTheConsole(options.console, options);
   else await count(options);
 }
 
@@ -85,6 +90,13 @@ async function count(options: SimulateOptions): Promise<void> {
   }
   const json = `${JSON.stringify({ at, syncs, plans }, undefined, 2)}\n`;
   process.stdout.write(options.json === true ? json : `${counted}\n${showPlans(plans)}`);
+}
+
+async function measureTheConsole(servers: number, { json, writeDocs: mayWrite }: SimulateOptions): Promise<void> {
+  const measured = await measureConsole(servers, stopping.signal);
+  const shown = `${describeRun(new Date().toISOString())}\n\n${showConsole(measured)}`;
+  if (mayWrite === true) await writeDocs(SCALE, shown, CONSOLE);
+  process.stdout.write(json === true ? `${JSON.stringify(measured, undefined, 2)}\n` : shown);
 }
 
 async function simulateOne(servers: number, { files, waveSize }: SimulateOptions): Promise<SimulatedSync> {

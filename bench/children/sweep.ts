@@ -130,7 +130,10 @@ function store(files: readonly FoundFile[], { averages, chunks: there, former, p
     const step = conversation.next(reply);
     reply = undefined;
     if (step.done === true) {
-      const changed = files.find((_, index) => step.value[index] !== 'cut');
+      const changed = files.find(({ sha256: digest }, index) => {
+        const read = step.value[index];
+        return read?.kind !== 'cut' || read.sha256 !== digest;
+      });
       if (changed !== undefined) throw new Error(`${changed.path} changed while it was read`);
       return { recipes: recipesOf(files, lists, chunks), chunks, bytes };
     }

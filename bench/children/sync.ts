@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { DirectoryStore } from '#adapters/directory-store.ts';
 import { loadProfile } from '#adapters/profile-file.ts';
@@ -76,7 +75,7 @@ function atTheEndOfTheLine(store: ObjectStore, { line }: SyncTask): ObjectStore 
   return line === undefined ? store : shapedStore(store, openLine(line));
 }
 
-/** The person who approves looks at the store directly: what that costs is on nobody's bill. */
+/** The person who approves looks at the store directly: what that costs is on nobody's bill. The vote is heard at once, as it is from a terminal. */
 async function sync(session: AdHocSession, direct: ObjectStore): Promise<SyncId> {
   const id = await session.request({
     requestedBy: PERSON,
@@ -117,20 +116,22 @@ interface Approval {
   readonly isOver: () => boolean;
 }
 
-async function approve({ direct, id, isOver, session: { controlKey } }: Approval): Promise<void> {
+async function approve({ direct, id, isOver, session }: Approval): Promise<void> {
+  const { controlKey, store } = session;
+  const { signal } = new AbortController();
   while (!isOver()) {
     const plan = await loadPlan(direct, id, controlKey);
     if (plan?.destinations.some(({ outcome }) => outcome === 'changes') === true) {
       const vote = { sync: id, plan: plan.digest, by: PERSON, via: '--yes', decision: 'APPROVED' } as const;
-      await castVote({ store: direct, now: () => new Date(), controlKey }, vote);
+      await castVote({ store, now: () => new Date(), controlKey }, vote);
       return;
     }
     if (plan !== undefined) return;
-    await sleep(LOOK_MILLISECONDS);
+    await session.pause(LOOK_MILLISECONDS, signal);
   }
 }
 
 const PERSON = 'bench';
-const LOOK_MILLISECONDS = 20;
+const LOOK_MILLISECONDS = 100;
 
 await main();

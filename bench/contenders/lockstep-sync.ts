@@ -5,6 +5,7 @@ import type { SyncResult, SyncTask } from '../children/sync.ts';
 import type { Contender, Sample, Wire } from '../contender.ts';
 import { copyFolder, isDigestName } from '../copy-folder.ts';
 import type { Shape } from '../lane.ts';
+import { rememberFiles } from '../remember-files.ts';
 import { resetTree } from '../reset-tree.ts';
 import { NO_TRAFFIC, sumTraffic } from '../traffic-meter.ts';
 import { makeEmpty, type Step, type Workspace } from '../workspace.ts';
@@ -58,6 +59,7 @@ export class LockstepSync implements Contender {
     for (const name of ['store', 'state']) {
       await copyFolder({ from: this.#path(`${name}-before`), to: this.#path(name), isShared: isDigestName }, signal);
     }
+    await rememberFiles({ folder: this.#path('destination'), state: this.#path('state') }, signal);
   }
 
   async run(): Promise<Sample> {

@@ -3,9 +3,9 @@ import { labelled } from '#core/digest.ts';
 import { BadInput, DecisionRefused } from '#core/errors.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
 import type { SyncId } from '#core/sync.ts';
-import { lookAtSync, type SyncView } from '#functions/observe/observe-sync.ts';
-import { type CommandContext, openExistingStore } from '../context.ts';
-import { pinControlKey } from '../control-key.ts';
+import type { SyncView } from '#functions/observe/observe-sync.ts';
+import type { CommandContext } from '../context.ts';
+import { openControl } from '../control.ts';
 import { askAboutRemovals, decide, describeVote, whileOpen } from '../decide.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { describePlan, showDifferences } from '../show/differences.ts';
@@ -27,19 +27,15 @@ export async function decideCommand(
   sync: SyncId,
   options: DecideOptions,
 ): Promise<CommandOutcome> {
-  const { location, signal, terminal } = context;
+  const { signal, terminal } = context;
   if (!options.yes && !terminal.canAsk) throw new BadInput('add --yes, or run this on a terminal to be asked');
-  const store = await openExistingStore(context);
-  const controlKey = await pinControlKey(store, location.controlFolder);
-  const view = await lookAtSync(store, sync, { signal, controlKey });
-  const plan = decidablePlan(view);
+  const control = await openControl(context);
+  const plan = decidablePlan(await control.look(sync, signal));
   if (options.plan !== undefined) assertNamed(plan, options.plan);
   terminal.say(showDifferences(plan, serverLabels, terminal.paint));
   const acknowledgedRemovals = options.yes ? options.acknowledgeRemovals : await seekAgreement(context, plan, options);
   const via = options.yes ? '--yes' : 'terminal';
-  const cast = await decide(context, {
-    store,
-    controlKey,
+  const cast = await decide(control, {
     plan,
     via,
     decision: options.decision,

@@ -1,10 +1,9 @@
 import { labelled } from '#core/digest.ts';
 import { BadInput } from '#core/errors.ts';
-import { listSyncs } from '#functions/observe/list-syncs.ts';
-import { pastSyncDocument } from '#functions/observe/past-sync-document.ts';
 import { stepOf } from '#functions/verification/describe-link.ts';
 import { type ChainLink, readChain, type States } from '#functions/verification/read-chain.ts';
-import { type CommandContext, openExistingStore } from '../context.ts';
+import type { CommandContext } from '../context.ts';
+import { openControl } from '../control.ts';
 import { findNamedServers } from '../named-servers.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { isSound, showChain } from '../show/chain.ts';
@@ -15,12 +14,9 @@ export async function historyCommand(
   context: CommandContext,
   { limit }: { readonly limit: number },
 ): Promise<CommandOutcome> {
-  const syncs = await listSyncs(await openExistingStore(context), limit, context.signal);
-  return {
-    exitStatus: 0,
-    document: { syncs: syncs.map(pastSyncDocument) },
-    text: showSyncs(syncs, context.terminal.paint),
-  };
+  const control = await openControl(context);
+  const syncs = await control.listSyncs(limit, context.signal);
+  return { exitStatus: 0, document: { syncs }, text: showSyncs(syncs, context.terminal.paint) };
 }
 
 /** The receipts of one server, the newest last: what it held, who changed that, and on whose word. */

@@ -2,13 +2,10 @@ import { labelled } from '#core/digest.ts';
 import { type Plan, shortCode } from '#core/plan.ts';
 import { removalsOf, unacknowledgedIn } from '#core/removals.ts';
 import type { SyncId } from '#core/sync.ts';
-import { listSyncs } from '#functions/observe/list-syncs.ts';
-import { lookAtServers, type ServerOverview } from '#functions/observe/look-at-servers.ts';
-import { lookAtSync, type ServerView, type SyncView } from '#functions/observe/observe-sync.ts';
-import { pastSyncDocument } from '#functions/observe/past-sync-document.ts';
-import { readFleet } from '#functions/read-fleet.ts';
-import { type CommandContext, openExistingStore } from '../context.ts';
-import { pinControlKey } from '../control-key.ts';
+import type { ServerOverview } from '#functions/observe/look-at-servers.ts';
+import type { ServerView, SyncView } from '#functions/observe/observe-sync.ts';
+import type { CommandContext } from '../context.ts';
+import { openControl } from '../control.ts';
 import { howToDecide } from '../decide.ts';
 import type { CommandOutcome } from '../outcome.ts';
 import { showDifferences } from '../show/differences.ts';
@@ -22,31 +19,24 @@ import { localEditsIn, syncDocument } from '../sync-document.ts';
 
 /** One sync as it stands now. */
 export async function syncStatusCommand(context: CommandContext, sync: SyncId): Promise<CommandOutcome> {
-  const store = await openExistingStore(context);
-  const controlKey = await pinControlKey(store, context.location.controlFolder);
-  const view = await lookAtSync(store, sync, { signal: context.signal, controlKey });
+  const control = await openControl(context);
+  const view = await control.look(sync, context.signal);
   return { exitStatus: 0, document: statusDocument(view), text: showStatus(view, context.terminal.paint) };
 }
 
 /** The fleet: when each server was last heard of, and what is under way. */
 export async function fleetStatusCommand(context: CommandContext): Promise<CommandOutcome> {
   const { now, signal, terminal } = context;
-  const store = await openExistingStore(context);
-  const fleet = await readFleet(store, signal);
-  const controlKey = await pinControlKey(store, context.location.controlFolder);
-  const servers = fleet === undefined ? [] : await lookAtServers({ store, fleet, controlKey, now, signal });
-  const underWay = (await listSyncs(store, RECENT, signal)).filter(({ verdict }) => verdict === undefined);
+  const control = await openControl(context);
+  const { fleet, servers } = await control.lookAtFleet(signal);
+  const underWay = (await control.listSyncs(RECENT, signal)).filter(({ verdict }) => verdict === null);
   const overview =
     servers.length === 0
-      ? `No fleet file in ${store.url}: lockstep up pushes it.`
+      ? `No fleet file in ${control.url}: lockstep up pushes it.`
       : showFleet(servers, { now: now(), paint: terminal.paint });
   return {
     exitStatus: 0,
-    document: {
-      fleet: fleet?.fleet ?? null,
-      servers: servers.map(overviewDocument),
-      underWay: underWay.map(pastSyncDocument),
-    },
+    document: { fleet: fleet ?? null, servers: servers.map(overviewDocument), underWay },
     text: underWay.length === 0 ? overview : `${overview}\n\n${showSyncs(underWay, terminal.paint)}`,
   };
 }

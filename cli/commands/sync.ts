@@ -1,10 +1,10 @@
+import { isApprover } from '#core/approvers.ts';
 import { labelled } from '#core/digest.ts';
 import { BadInput, DecisionRefused, Interrupted } from '#core/errors.ts';
 import type { Plan } from '#core/plan.ts';
 import { removalsOf, unacknowledgedIn } from '#core/removals.ts';
 import type { SyncId } from '#core/sync.ts';
 import { exitStatus, type SyncVerdict } from '#core/verdict.ts';
-import { lookAtSync } from '#functions/observe/observe-sync.ts';
 import type { CommandContext } from '../context.ts';
 import { askAboutRemovals, decide, describeVote, howToDecide, whileOpen } from '../decide.ts';
 import { findFleet } from '../fleet-documents.ts';
@@ -22,9 +22,7 @@ export async function syncCommand(
   names: readonly string[],
   options: SyncOptions,
 ): Promise<CommandOutcome> {
-  const parties = await findParties(context, names);
-  assertDecidable(context, parties, options);
-  const session = await openSession(context, parties, options);
+  const session = await openSyncSession(context, names, options);
   try {
     const sync = await session.request();
     context.terminal.say(context.terminal.paint('faint', `Sync ${sync}`));
@@ -32,6 +30,20 @@ export async function syncCommand(
   } finally {
     await session.close();
   }
+}
+
+async function openSyncSession(
+  context: CommandContext,
+  names: readonly string[],
+  options: SyncOptions,
+): Promise<Session> {
+  if (context.location.isConsole) {
+    const { openConsoleSession } = await import('../console-session.ts');
+    return await openConsoleSession(context, names, options);
+  }
+  const parties = await findParties(context, names);
+  assertDecidable(context, parties, options);
+  return await openSession(context, parties, options);
 }
 
 async function findParties(context: CommandContext, names: readonly string[]): Promise<Parties> {
@@ -78,13 +90,13 @@ export interface Run {
 /** Follows what was requested to its verdict, or leaves it as it should be left. */
 export async function carryThrough(context: CommandContext, run: Run): Promise<CommandOutcome> {
   const { session, sync } = run;
-  const { controlKey, labels, pause, pollMilliseconds, store } = session;
+  const { control, labels, pause, pollMilliseconds } = session;
   const trouble = new AbortController();
   session.watchOver(sync).catch((error) => trouble.abort(error));
   const signal = AbortSignal.any([context.signal, trouble.signal]);
   try {
     const finished = await followSync(context, {
-      ...{ controlKey, labels, pause, pollMilliseconds, signal, store, sync },
+      ...{ control, labels, pause, pollMilliseconds, signal, sync },
       onPlan: (plan) => context.terminal.say(showDifferences(plan, labels, context.terminal.paint)),
       onApproval: (plan) => seekApproval(context, run, plan),
     });
@@ -104,22 +116,21 @@ async function leave(context: CommandContext, run: Run): Promise<CommandOutcome>
   const { session, sync } = run;
   if (session.kind === 'folders') context.terminal.say('Stopping …');
   const stopped = await session.interrupt(sync);
-  const view = await lookAtSync(session.store, sync, {
-    signal: new AbortController().signal,
-    controlKey: session.controlKey,
-  });
+  const view = await session.control.look(sync, new AbortController().signal);
   if (view.verdict !== undefined) return await toOutcome(context, run, { verdict: view.verdict, view });
   if (stopped)
     throw new Interrupted(
       `stopped: sync ${sync} has no verdict; sync again to bring the destinations into a known state`,
     );
-  const text = `Stopped watching; sync ${sync} goes on:\n  lockstep watch ${sync}\n  lockstep reject ${sync}`;
+  const text = `Stopped watching; sync ${sync} goes on:\n  lockstep watch ${sync}\n  lockstep cancel ${sync}`;
   return { exitStatus: 1, document: { sync, verdict: null, phase: view.phase }, text };
 }
 
 async function seekApproval(context: CommandContext, { options, session }: Run, plan: Plan): Promise<void> {
   const { terminal } = context;
-  const mayApprove = plan.policy.requesterMayApprove || plan.requestedBy !== context.person;
+  const { person } = session.control;
+  const isBarred = plan.requestedBy === person && !plan.policy.requesterMayApprove;
+  const mayApprove = !isBarred && isApprover(plan.policy, { by: person });
   const asks = !options.yes && mayApprove && terminal.canAsk;
   if (options.yes && mayApprove) assertAcknowledged(plan, { options, session });
   const answer = asks ? await ask(context, { options, session, plan }) : agreedBeforehand(options);
@@ -127,7 +138,7 @@ async function seekApproval(context: CommandContext, { options, session }: Run, 
   if (answer !== undefined) {
     const via = asks ? 'terminal' : '--yes';
     try {
-      const cast = await decide(context, { ...session, plan, ...answer, via });
+      const cast = await decide(session.control, { plan, ...answer, via });
       terminal.say(describeVote(cast, plan));
       if (cast.decision !== undefined) return;
     } catch (error) {

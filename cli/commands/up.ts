@@ -21,12 +21,16 @@ import type { CommandContext } from '../context.ts';
 import { loadFleetFile } from '../fleet-file.ts';
 import { openNotifier } from '../open-notifier.ts';
 import type { CommandOutcome } from '../outcome.ts';
+import { readSecretFile } from '../read-secret-file.ts';
 import { count } from '../show/text.ts';
 
 export interface UpOptions {
   readonly config: string;
   /** Port of the console; `false`: none is served. */
   readonly console: number | false;
+  readonly consoleHost?: string | undefined;
+  /** What an identity provider has given out for this console, in a file of its own. */
+  readonly oidcSecretFile?: string | undefined;
   /** What `fleet.mail` names may want one. */
   readonly smtpPasswordFile?: string | undefined;
 }
@@ -34,7 +38,7 @@ export interface UpOptions {
 /** The controller: runs the fleet's syncs until it is stopped; what is unfinished goes on at the next start. */
 export async function upCommand(
   context: CommandContext,
-  { config, console, smtpPasswordFile: passwordFile }: UpOptions,
+  { config, console, consoleHost, oidcSecretFile, smtpPasswordFile: passwordFile }: UpOptions,
 ): Promise<CommandOutcome> {
   const { location, now, person, random, signal, terminal } = context;
   const fleet = await loadFleetFile(config);
@@ -52,6 +56,10 @@ export async function upCommand(
   const log = (event: string, fields: Readonly<Record<string, unknown>>) => terminal.say(logLine(now(), event, fields));
   const { goesTo, notifier } = await openNotifier(context, { fleet, outbox, passwordFile, log });
   await using served = await serveConsoleAt(console, {
+    host: consoleHost ?? '127.0.0.1',
+    settings: fleet.console,
+    publicUrl: fleet['console-url'],
+    oidcSecret: oidcSecretFile === undefined ? context.oidcSecret : await readSecretFile(oidcSecretFile),
     parts: {
       store,
       controlKey: async () => signer.publicKey,
@@ -63,7 +71,7 @@ export async function upCommand(
     person,
     folder: location.controlFolder,
   });
-  if (served !== undefined) terminal.say(`Console: ${served.link} (works once; lockstep console prints another)`);
+  if (served !== undefined) terminal.say(`Console: ${describeConsole(served)}`);
   const pollMilliseconds = location.folder === undefined ? FAR_POLL_MILLISECONDS : NEAR_POLL_MILLISECONDS;
   const by = `${person} on ${hostname()}`.slice(0, LONGEST_NAME);
   const holder = sha256(`${hostname()} ${location.controlFolder}`);
@@ -84,9 +92,15 @@ export async function upCommand(
 
 async function serveConsoleAt(
   port: number | false,
-  rest: Omit<ServeConsole, 'host' | 'port'>,
+  rest: Omit<ServeConsole, 'port'>,
 ): Promise<ServedConsole | undefined> {
-  return port === false ? undefined : await serveConsole({ ...rest, host: '127.0.0.1', port });
+  return port === false ? undefined : await serveConsole({ ...rest, port });
+}
+
+function describeConsole({ address, link, signIn }: ServedConsole): string {
+  return signIn === 'link'
+    ? `${link} (works once; lockstep console prints another)`
+    : `${link} (served at ${address}, for the proxy that has the certificate)`;
 }
 
 function describeLeader({ by, until }: Lease, url: string): string {

@@ -26,7 +26,7 @@ export async function verifyCommand(
     context.terminal.say(context.terminal.paint('faint', `Verification ${sync}`));
     return await carryThrough(context, {
       ...{ session, sync, options },
-      conclude: (finished) => conclude(context, session, finished),
+      conclude: (finished) => conclude(context, { ...named, folders: session.folders }, finished),
     });
   } finally {
     await session.close();
@@ -45,7 +45,7 @@ async function assertComparable({ labels, servers, ...orders }: NamedServers): P
 
 async function conclude(
   { terminal }: CommandContext,
-  { controlKey = '', folders, labels, store }: Session,
+  { controlKey, folders, labels, store }: NamedServers & Pick<Session, 'folders'>,
   { verdict }: FinishedSync,
 ): Promise<CommandOutcome> {
   const servers: VerifiedServer[] = [];

@@ -37,12 +37,23 @@ export interface ObjectStore {
   /** Objects whose key starts with `prefix`, sorted by key; sees at least what was written before the call. */
   list(prefix: string, options?: CallOptions): AsyncIterable<ObjectInfo>;
 
+  /**
+   * Names of the folders right below `prefix`, which ends with a slash, sorted; what lies in them costs nothing. A folder
+   * whose last object was deleted may still be named.
+   */
+  listFolders(prefix: string, options?: ListFoldersOptions): AsyncIterable<string>;
+
   /** Removes the object if there is one. */
   delete(key: string, options?: CallOptions): Promise<void>;
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface ListFoldersOptions extends CallOptions {
+  /** The first name, or what it begins with: none that sorts before it is listed, or costs anything. */
+  readonly from?: string | undefined;
 }
 
 /** Bytes, both zero-based. */

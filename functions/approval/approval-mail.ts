@@ -1,10 +1,13 @@
 import { html } from 'hono/html';
 import prettyBytes from 'pretty-bytes';
+import { nameApprovers } from '#core/approvers.ts';
 import { approvalLink } from '#core/console-url.ts';
 import type { Plan, PlannedDestination } from '#core/plan.ts';
 import { shortCode } from '#core/plan.ts';
 import type { Mail } from '#core/ports/notifier.ts';
 import { printable } from '#core/printable.ts';
+import { shownPath } from '../console/parts/paths.ts';
+import { count } from '../count.ts';
 import { acknowledgement, describeAllowances, describeNotices, mostUrgentFirst } from '../describe-notices.ts';
 import { describeMode, describeUnwritten, describeWish } from '../describe-plan.ts';
 import { describeAllEstimates, describeEstimate } from '../describe-transfer.ts';
@@ -13,8 +16,8 @@ import { sumByClass } from '../sum-changes.ts';
 
 /** Longer lists are for `lockstep status`; those that would be written come first. */
 const MOST_DESTINATIONS = 50;
-/** Mail programs cut off what is longer than about 100 KB. */
-const MOST_FILES = 200;
+/** Of all destinations together; each has some. */
+const MOST_FILES = 150;
 
 export interface ApprovalMail {
   readonly plan: Plan;
@@ -42,18 +45,19 @@ export async function approvalMail(asked: ApprovalMail): Promise<Mail> {
 }
 
 function textOf({ consoleUrl, isReminder, plan }: ApprovalMail): string {
-  const urgentFirst = mostUrgentFirst(plan.destinations);
+  const { rest, shown } = choose(plan);
   return [
     ...(isReminder ? [STILL_OPEN, ''] : []),
     `${printable(plan.requestedBy)} asks to ${describeWish(plan)}.`,
     ...describeMode(plan.policy.mode),
     ...describeAllowances(plan.policy).map((line) => `${line}.`),
     '',
-    ...urgentFirst.slice(0, MOST_DESTINATIONS).flatMap((destination) => describeDestination(destination, plan)),
-    ...describeRest(urgentFirst.slice(MOST_DESTINATIONS)).flatMap((line) => [line, '']),
-    ...describeAll(plan).flatMap((line) => [line, '']),
+    ...shown.flatMap((destination) => describeDestination(destination, plan)),
+    ...[...describeRest(rest), ...describeAll(plan)].flatMap((line) => [line, '']),
+    ...(plan.destinations.filter(isWritten).length > 1 ? ['All destinations', ...classRows(sumByClass(plan)), ''] : []),
     `Plan    sha256:${plan.digest}`,
     `Code    ${shortCode(plan.digest)}`,
+    `Needs   ${describeNeed(plan)}`,
     `Expires ${plan.expiresAt}`,
     '',
     ...(consoleUrl === undefined ? [] : [`${IN_THE_BROWSER}:`, `  ${approvalLink(consoleUrl, plan.sync)}`, '']),
@@ -64,21 +68,21 @@ function textOf({ consoleUrl, isReminder, plan }: ApprovalMail): string {
 }
 
 function bodyOf({ consoleUrl, isReminder, plan }: ApprovalMail): MailHtml {
-  const urgentFirst = mostUrgentFirst(plan.destinations);
-  const shown = urgentFirst.slice(0, MOST_DESTINATIONS);
+  const { rest, shown } = choose(plan);
   return html`${isReminder ? html`<p><strong>${STILL_OPEN}</strong></p>` : ''}
     <p>${printable(plan.requestedBy)} asks to ${describeWish(plan)}.
       ${[...describeMode(plan.policy.mode), ...describeAllowances(plan.policy).map((line) => `${line}.`)].join(' ')}</p>
     ${mailFacts([
       ['Source', plan.rollbackOf === undefined ? plan.source.server : `as before sync ${plan.rollbackOf}`],
       ['Code', html`<code>${shortCode(plan.digest)}</code>`],
+      ['Needs', describeNeed(plan)],
       ['Expires', plan.expiresAt],
       ['Plan', html`<code>sha256:${plan.digest}</code>`],
     ])}
     ${consoleUrl === undefined ? '' : mailLink(approvalLink(consoleUrl, plan.sync), IN_THE_BROWSER)}
     ${mailTable({
       caption: 'Differences at all destinations, by class',
-      columns: ['Class', ...COLUMNS],
+      columns: ['Class', 'Created', 'Overwritten', 'Removed', 'Kept', 'Bytes'],
       rows: sumByClass(plan).map(([name, { bytes, create, keep, remove, update }]) => [
         ...[name, create, update, remove, keep],
         prettyBytes(bytes),
@@ -89,10 +93,37 @@ function bodyOf({ consoleUrl, isReminder, plan }: ApprovalMail): MailHtml {
       columns: ['Destination', 'What will be done', 'To be transferred', 'To be considered'],
       rows: shown.map((one) => rowOf(one, plan)),
     })}
-    ${[...describeRest(urgentFirst.slice(MOST_DESTINATIONS)), ...describeAll(plan)].map((line) => html`<p>${line}</p>`)}
+    ${[...describeRest(rest), ...describeAll(plan)].map((line) => html`<p>${line}</p>`)}
     ${filesTable(shown)}
     <p>By command:</p>
     <pre style="white-space: pre-wrap">${commandsOf(plan).join('\n')}</pre>`;
+}
+
+/** The first destinations, with some of their files each, in words that are not longer than a mail has room for. */
+function choose(plan: Plan): { readonly shown: PlannedDestination[]; readonly rest: PlannedDestination[] } {
+  const urgentFirst = mostUrgentFirst(plan.destinations);
+  const shown = urgentFirst.slice(0, MOST_DESTINATIONS);
+  const files = Math.max(2, Math.floor(MOST_FILES / shown.length));
+  return { shown: shown.map((one) => shorten(one, files)), rest: urgentFirst.slice(MOST_DESTINATIONS) };
+}
+
+function shorten(destination: PlannedDestination, files: number): PlannedDestination {
+  if (destination.outcome !== 'changes') return destination;
+  const { localEdits, notable, ...rest } = destination;
+  const first = <T extends { readonly path: string }>(named: readonly T[]) =>
+    named.slice(0, files).map((one) => ({ ...one, path: shownPath(one.path) }));
+  return {
+    ...rest,
+    notable: first(notable),
+    ...(localEdits !== undefined && { localEdits: { ...localEdits, files: first(localEdits.files) } }),
+  };
+}
+
+function describeNeed({ policy }: Plan): string {
+  const { approvals } = policy;
+  const number = approvals === 1 ? 'one approval' : `${approvals} approvals by different people`;
+  const named = nameApprovers(policy);
+  return named === undefined ? number : `${number}: ${printable(named)}`;
 }
 
 function rowOf(destination: PlannedDestination, plan: Plan): (MailHtml | string)[] {
@@ -119,7 +150,7 @@ function filesTable(destinations: readonly PlannedDestination[]): MailHtml {
       : [],
   );
   const caption = 'The files to look at first';
-  return mailTable({ caption, columns: ['Destination', 'Change', 'File', 'Size'], rows: rows.slice(0, MOST_FILES) });
+  return mailTable({ caption, columns: ['Destination', 'Change', 'File', 'Size'], rows });
 }
 
 function commandsOf(plan: Plan): string[] {
@@ -137,12 +168,20 @@ function isWritten({ outcome }: PlannedDestination): boolean {
 
 function describeAll(plan: Plan): string[] {
   const all = describeAllEstimates(plan);
-  return all === undefined ? [] : [`To be transferred in all: ${all}`];
+  return [...(all === undefined ? [] : [`To be transferred in all: ${all}`]), ...describeAllEdits(plan)];
+}
+
+/** Also of those destinations for which there is no room. */
+function describeAllEdits({ destinations }: Plan): string[] {
+  const edits = destinations.flatMap((one) => (one.outcome === 'changes' ? (one.localEdits ?? []) : []));
+  const files = edits.reduce((sum, { count }) => sum + count, 0);
+  if (edits.length < 2) return [];
+  return [`Changed at ${edits.length} destinations since their last sync, and overwritten: ${files} files in all`];
 }
 
 function describeRest(rest: readonly PlannedDestination[]): string[] {
   if (rest.length === 0) return [];
-  return [`and ${rest.length} more destination(s), of which ${rest.filter(isWritten).length} would be written`];
+  return [`and ${count(rest.length, 'more destination')}, of which ${rest.filter(isWritten).length} would be written`];
 }
 
 function describeDestination(destination: PlannedDestination, plan: Plan): string[] {
@@ -151,14 +190,20 @@ function describeDestination(destination: PlannedDestination, plan: Plan): strin
     `${destination.server}: ${prettyBytes(destination.bytes)} in changed files`,
     `  to be transferred: ${describeEstimate(destination.estimate)}`,
     ...describeNotices(plan, destination).map((line) => `  ! ${line}`),
-    row('class', COLUMNS),
-    ...Object.entries(destination.classes).map(([name, counts]) =>
-      row(name, [counts.create, counts.update, counts.remove, counts.keep, prettyBytes(counts.bytes)]),
-    ),
+    ...classRows(Object.entries(destination.classes)),
     ...destination.notable.map(
       ({ change, path, size }) => `  ${change.padEnd(7)} ${printable(JSON.stringify(path))} (${prettyBytes(size)})`,
     ),
     '',
+  ];
+}
+
+function classRows(classes: ReturnType<typeof sumByClass>): string[] {
+  return [
+    row('class', COLUMNS),
+    ...classes.map(([name, { bytes, create, keep, remove, update }]) =>
+      row(name, [create, update, remove, keep, prettyBytes(bytes)]),
+    ),
   ];
 }
 

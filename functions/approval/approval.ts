@@ -9,14 +9,24 @@ import { signal } from '../signal/signal.ts';
 import { createOnce, loadRequest, requirePlan } from '../sync-documents.ts';
 import { parkToken } from '../waiting.ts';
 import { approvalMail } from './approval-mail.ts';
+import { remind } from './remind.ts';
 
-const eventSchema = z.strictObject({ sync: syncIdSchema, token: z.string() });
+const eventSchema = z.union([
+  z.strictObject({ sync: syncIdSchema, token: z.string() }),
+  z.strictObject({ step: z.literal('remind'), sync: syncIdSchema }),
+]);
 
-/** Tells the approvers, once, and leaves the token to wait for their decision. Throws ApprovalExpired. */
+/**
+ * Tells the approvers, once, and leaves the token to wait for their decision; later reminds them, and waits again.
+ * Throws ApprovalExpired.
+ */
 export async function approval(dependencies: Dependencies, event: unknown): Promise<void> {
-  const { sync, token } = parseValue('approval event', eventSchema, event);
+  const parsed = parseValue('approval event', eventSchema, event);
+  if ('step' in parsed) return await remind(dependencies, parsed.sync);
+  const { sync, token } = parsed;
   const { store, signer, notifier, now, log } = dependencies;
   const request = await loadRequest(store, sync);
+  const { consoleUrl = request.consoleUrl } = dependencies;
   const plan = await requirePlan(store, sync, signer.publicKey);
   const isDecided = (await store.head(keys.decision(sync))) !== undefined;
   // What was decided in time stands, also when this step is run again long after.
@@ -25,11 +35,11 @@ export async function approval(dependencies: Dependencies, event: unknown): Prom
   }
   await parkToken(store, approvalTokenId(sync), token);
   if (!isDecided && request.notify.length > 0 && (await store.head(keys.approvalRequested(sync))) === undefined) {
-    await notifier.send(await approvalMail({ plan, to: request.notify, consoleUrl: request.consoleUrl }));
+    await notifier.send(await approvalMail({ plan, to: request.notify, consoleUrl }));
   }
   const requested = { plan: plan.digest, at: now().toISOString() };
   if (await createOnce(store, keys.approvalRequested(sync), requested)) tell(log, 'approval-requested', { sync });
   // A decision may have been made before an earlier attempt was lost: no event comes for that any more.
-  await signal(dependencies, keys.decision(sync));
-  if ((await store.head(keys.cancelled(sync))) !== undefined) await signal(dependencies, keys.cancelled(sync));
+  await signal(dependencies, keys.decision(sync), token);
+  if ((await store.head(keys.cancelled(sync))) !== undefined) await signal(dependencies, keys.cancelled(sync), token);
 }

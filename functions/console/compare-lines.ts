@@ -1,5 +1,6 @@
 import { diffArrays } from 'diff';
 import { maskSecrets } from '#core/mask-secrets.ts';
+import type { Secrets } from '#core/secret-rules.ts';
 
 export interface ComparedLine {
   readonly kind: 'same' | 'removed' | 'added' | 'gap';
@@ -14,11 +15,11 @@ export interface ComparedLine {
  * Two texts line by line, with a few lines around each change. Lines are compared as they are and masked where they are
  * shown: that a secret has changed is seen, and not which it is. `undefined` when too much differs to be worth it.
  */
-export function compareLines(before: string, after: string): ComparedLine[] | undefined {
+export function compareLines(before: string, after: string, secrets: Secrets): ComparedLine[] | undefined {
   const [old, fresh] = [linesOf(before), linesOf(after)];
   const changes = diffArrays(old, fresh, { maxEditLength: MOST_EDITS });
   if (changes === undefined) return undefined;
-  const [oldShown, freshShown] = [maskSecrets(old), maskSecrets(fresh)];
+  const [oldShown, freshShown] = [maskSecrets(old, secrets), maskSecrets(fresh, secrets)];
   const compared: ComparedLine[] = [];
   let [a, b] = [0, 0];
   for (const { added, count, removed } of changes) {
@@ -36,8 +37,8 @@ export function compareLines(before: string, after: string): ComparedLine[] | un
 }
 
 /** A text by itself. */
-export function showLines(text: string): ComparedLine[] {
-  return maskSecrets(linesOf(text)).map((line, index) => ({ kind: 'same', new: index + 1, text: line }));
+export function showLines(text: string, secrets: Secrets): ComparedLine[] {
+  return maskSecrets(linesOf(text), secrets).map((line, index) => ({ kind: 'same', new: index + 1, text: line }));
 }
 
 function linesOf(text: string): string[] {

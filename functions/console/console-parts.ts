@@ -2,6 +2,8 @@ import type { Context, Hono } from 'hono';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Executions } from '#core/ports/workflow.ts';
 import type { Log } from '../dependencies.ts';
+import type { Audit } from './keep-audit.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Session } from './session.ts';
 
 /** What the console stands on. */
@@ -11,15 +13,23 @@ export interface ConsoleParts {
   readonly controlKey: () => Promise<string | undefined>;
   readonly executions: Executions;
   readonly signIn: SignIn;
+  /** As browsers name it, such as `https://lockstep.example.org`; the first is what people are told. */
+  readonly origins: readonly string[];
+  /** The address of whoever asks, as far as it is beyond doubt. */
+  readonly addressOf?: (context: ConsoleContext) => string | undefined;
+  readonly rateLimits?: RateLimits;
   readonly now: () => Date;
   /** Five random hex digits. */
   readonly random: () => string;
   readonly log: Log;
+  /** The platform gives an answer out once it is whole: nothing is streamed, and pages ask again and again. */
+  readonly holdsAnswers?: true;
 }
 
 export interface ConsoleEnvironment {
   readonly Variables: {
     readonly session: Session;
+    readonly audit: Audit;
     /** What a page said that refused something. */
     readonly problem?: string;
   };

@@ -4,9 +4,11 @@ import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { BadInput, DecisionRefused, InvalidDocument } from '#core/errors.ts';
 import { printable } from '#core/printable.ts';
+import { apiRoutes } from '../api/api.ts';
 import { serveAsset } from './assets.ts';
-import { auditDecisions } from './audit-decisions.ts';
 import type { ConsoleEnvironment, ConsoleParts } from './console-parts.ts';
+import { keepAudit } from './keep-audit.ts';
+import { accessTokenPages } from './pages/access-tokens.ts';
 import { approvalPages } from './pages/approvals.ts';
 import { differencesPages } from './pages/differences.ts';
 import { fleetPages } from './pages/fleet.ts';
@@ -16,11 +18,15 @@ import { problemPage } from './pages/problem.ts';
 import { serverPages } from './pages/servers.ts';
 import { syncPages } from './pages/sync.ts';
 import { synchronizePages } from './pages/synchronize.ts';
+import { pathForLog } from './path-for-log.ts';
+import { RateLimiter } from './rate-limits.ts';
+import { requireKnownHost } from './require-known-host.ts';
 import { requireSession } from './session.ts';
 
 /** The web app: the same on Lambda and on Node. GET shows and never decides. */
 export function createConsole(parts: ConsoleParts): Hono<ConsoleEnvironment> {
   const app = new Hono<ConsoleEnvironment>();
+  const limiter = new RateLimiter(parts);
   app.use(
     secureHeaders({
       contentSecurityPolicy: CONTENT_SECURITY_POLICY,
@@ -28,11 +34,17 @@ export function createConsole(parts: ConsoleParts): Hono<ConsoleEnvironment> {
       xFrameOptions: 'DENY',
     }),
   );
+  app.use(requireKnownHost(parts));
   app.get('/assets/:name', serveAsset);
+  app.use(keepAudit(parts));
+  app.use('/api/*', limiter.programs());
+  app.route('/api', apiRoutes(parts));
+  // Of the addresses by which browsers know the console: behind a proxy a request itself names another.
+  app.use(csrf({ origin: [...parts.origins] }));
+  for (const path of ['/sign-in/*', '/enter/*', '/signed-out']) app.use(path, limiter.signIns());
   parts.signIn.mount(app);
-  app.use('/approvals/*', auditDecisions(parts));
-  app.use(csrf());
-  app.use(requireSession(parts));
+  app.use(requireSession(parts, limiter));
+  app.use(limiter.people());
   app.route('/', fleetPages(parts));
   app.route('/syncs', syncPages(parts));
   app.route('/syncs', differencesPages(parts));
@@ -40,6 +52,7 @@ export function createConsole(parts: ConsoleParts): Hono<ConsoleEnvironment> {
   app.route('/servers', serverPages(parts));
   app.route('/history', historyPages(parts));
   app.route('/approvals', approvalPages(parts));
+  app.route('/access-tokens', accessTokenPages(parts));
   app.route('/help', helpPages());
   app.notFound((context) =>
     problemPage(context, 404, 'There is no such page', 'The address may be mistyped, or what it names is gone.'),
@@ -47,7 +60,13 @@ export function createConsole(parts: ConsoleParts): Hono<ConsoleEnvironment> {
   app.onError((error, context) => {
     const id = parts.random();
     const [status, title] = sort(error);
-    parts.log('console-problem', { id, status, path: context.req.path, name: error.name, message: error.message });
+    parts.log('console-problem', {
+      id,
+      status,
+      path: pathForLog(context.req.path),
+      name: error.name,
+      message: error.message,
+    });
     const detail = explain(error, status, id);
     return problemPage(context, status, title, detail);
   });

@@ -1,7 +1,10 @@
 import { setImmediate as othersFirst } from 'node:timers/promises';
 import * as z from 'zod';
 import { parseJson, parseValue } from '#core/documents.ts';
-import type { OpenPart, Operation } from '#core/plan.ts';
+import { InvalidDocument } from '#core/errors.ts';
+import { keys } from '#core/keys.ts';
+import { type OpenPart, type Operation, openPart, type Plan, type PlannedDestination } from '#core/plan.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
 
 export interface OperationFilter {
   readonly change: Operation['change'] | undefined;
@@ -15,6 +18,16 @@ export interface OperationFilter {
 export interface FoundOperations {
   readonly operations: readonly Operation[];
   readonly isMore: boolean;
+}
+
+export async function openPartOf(
+  { store }: { readonly store: ObjectStore },
+  { sync }: Plan,
+  { part, server }: Extract<PlannedDestination, { readonly outcome: 'changes' }>,
+): Promise<OpenPart> {
+  const stored = await store.get(keys.part(sync, server, part));
+  if (stored === undefined) throw new InvalidDocument(`plan part ${part}`, 'it is not in the store');
+  return openPart(stored.body, part);
 }
 
 /** The first of those that fit. A part of a million is gone through line by line, others having their turn meanwhile. */

@@ -1,23 +1,32 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createMiddleware } from 'hono/factory';
+import * as z from 'zod';
 import type { ConsoleContext, ConsoleEnvironment, ConsoleParts } from './console-parts.ts';
 import { problemPage } from './pages/problem.ts';
+import type { RateLimiter } from './rate-limits.ts';
 
 /** viewer: looks; operator: starts and stops syncs; approver: decides on plans. */
-export type Role = 'viewer' | 'operator' | 'approver';
+const roleSchema = z.enum(['viewer', 'operator', 'approver']);
 
-export interface Session {
+export type Role = z.infer<typeof roleSchema>;
+
+export const sessionSchema = z.strictObject({
   /** As a vote names him. */
-  readonly person: string;
-  readonly roles: readonly Role[];
+  person: z.string().min(1).max(200),
+  roles: z.array(roleSchema).readonly(),
+  /** As whoever signed him in names them; an approval may ask for one. */
+  groups: z.array(z.string()).readonly(),
+  method: z.enum(['link', 'oidc', 'token']),
   /** Said again by every form, which another site cannot read. */
-  readonly formKey: string;
-}
+  formKey: z.string(),
+});
 
-export function requireSession({ signIn }: Pick<ConsoleParts, 'signIn'>) {
+export type Session = Readonly<z.infer<typeof sessionSchema>>;
+
+export function requireSession({ signIn }: Pick<ConsoleParts, 'signIn'>, limiter: RateLimiter) {
   return createMiddleware<ConsoleEnvironment>(async (context, next) => {
     const session = await signIn.identify(context);
-    if (session === undefined) return signIn.refuse(context);
+    if (session === undefined) return (await limiter.refuseStranger(context)) ?? signIn.refuse(context);
     context.set('session', session);
     // What one person sees is for no cache that others share.
     context.header('Cache-Control', 'no-store');
@@ -29,7 +38,8 @@ export function requireSession({ signIn }: Pick<ConsoleParts, 'signIn'>) {
 /** Before everything that changes something: the role, and a form that this console showed to this session. */
 export function requireForm(role: Role) {
   return createMiddleware<ConsoleEnvironment>(async (context, next) => {
-    const { formKey, person, roles } = context.get('session');
+    const session = context.get('session');
+    const { person, roles } = session;
     if (!roles.includes(role))
       return problemPage(
         context,
@@ -37,8 +47,7 @@ export function requireForm(role: Role) {
         'You may not do this',
         `${person} is no ${role}; ask whoever gives out the roles.`,
       );
-    const said = (await context.req.parseBody()).formKey;
-    if (typeof said !== 'string' || !isSame(said, formKey))
+    if (!(await isForm(context, session)))
       return problemPage(
         context,
         403,
@@ -50,11 +59,17 @@ export function requireForm(role: Role) {
   });
 }
 
+/** Whether what was sent is a form that was shown to this session. */
+export async function isForm(context: ConsoleContext, { formKey }: Session): Promise<boolean> {
+  const said = (await context.req.parseBody()).formKey;
+  return typeof said === 'string' && isSame(said, formKey);
+}
+
 export function has(context: ConsoleContext, role: Role): boolean {
   return context.get('session').roles.includes(role);
 }
 
-function isSame(said: string, expected: string): boolean {
+export function isSame(said: string, expected: string): boolean {
   const [a, b] = [Buffer.from(said), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

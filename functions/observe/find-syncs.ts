@@ -1,7 +1,8 @@
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { SyncId } from '#core/sync.ts';
 import { syncVerdictSchema } from '#core/verdict.ts';
-import { listSyncIds, type PastSync, readSyncs } from './list-syncs.ts';
+import { type PastSync, readSyncs } from './list-syncs.ts';
+import { newestSyncIds } from './newest-sync-ids.ts';
 
 export const SOUGHT_VERDICTS = ['UNDER_WAY', ...syncVerdictSchema.shape.verdict.options] as const;
 
@@ -23,32 +24,52 @@ export interface SyncsFound {
   readonly next: SyncId | undefined;
 }
 
-/** The newest of those that are sought, at most `most`; and from where to go on when it has looked at many. */
+/**
+ * The newest of those that are sought, at most `most`; and from where to go on when it has looked at many. `now` is where
+ * it begins to look.
+ */
 export async function findSyncs(
   store: ObjectStore,
   sought: SyncsSought,
-  { most, signal }: { readonly most: number; readonly signal: AbortSignal },
+  { most, now, signal }: { readonly most: number; readonly now: Date; readonly signal: AbortSignal },
 ): Promise<SyncsFound> {
-  const ids = (await listSyncIds(store, signal)).filter((id) => isInTime(id, sought));
   const syncs: PastSync[] = [];
-  for (let at = 0; at < ids.length; at += READ_AT_ONCE) {
-    const read = await readSyncs(store, ids.slice(at, at + READ_AT_ONCE), signal);
-    for (const sync of read) {
+  let looked = 0;
+  for await (const { ids, isLast } of inGroups(newestSyncIds(store, { now, signal, ...stretchOf(sought) }))) {
+    for (const sync of await readSyncs(store, ids, signal)) {
       if (!isSought(sync, sought)) continue;
       syncs.push(sync);
-      if (syncs.length === most)
-        return { syncs, next: sync.request.sync === ids.at(-1) ? undefined : sync.request.sync };
+      const { sync: id } = sync.request;
+      if (syncs.length === most) return { syncs, next: isLast && id === ids.at(-1) ? undefined : id };
     }
-    const last = ids[at + READ_AT_ONCE - 1];
-    if (at + READ_AT_ONCE >= MOST_READ && at + READ_AT_ONCE < ids.length) return { syncs, next: last };
+    looked += ids.length;
+    if (looked >= MOST_READ && !isLast) return { syncs, next: ids.at(-1) };
   }
   return { syncs, next: undefined };
 }
 
-/** By its id, which begins with the second of the request. */
-function isInTime(id: SyncId, { before, from, to }: SyncsSought): boolean {
-  const day = `${id.slice(0, 4)}-${id.slice(4, 6)}-${id.slice(6, 8)}`;
-  return (before === undefined || id < before) && (from === '' || day >= from) && (to === '' || day <= to);
+/** An id begins with the second of the request, its day before the `T`. */
+function stretchOf({ before, from, to }: SyncsSought): { readonly from: string; readonly before: string | undefined } {
+  const end = to === '' ? undefined : `${to.replaceAll('-', '')}U`;
+  const ends = [before, end].filter((text) => text !== undefined);
+  return { from: from.replaceAll('-', ''), before: ends.sort()[0] };
+}
+
+interface Group {
+  readonly ids: readonly SyncId[];
+  readonly isLast: boolean;
+}
+
+async function* inGroups(all: AsyncIterable<SyncId>): AsyncGenerator<Group> {
+  let ids: SyncId[] = [];
+  for await (const id of all) {
+    if (ids.length === READ_AT_ONCE) {
+      yield { ids, isLast: false };
+      ids = [];
+    }
+    ids.push(id);
+  }
+  yield { ids, isLast: true };
 }
 
 function isSought({ request, verdict }: PastSync, { server, verdict: sought }: SyncsSought): boolean {

@@ -19,7 +19,7 @@ export interface Decided {
 
 /** Of the newest syncs. */
 export async function listApprovals(look: LookAtApproval): Promise<Approvals> {
-  const syncs = await listSyncs(look.store, NEWEST, look.signal);
+  const syncs = await listSyncs(look.store, { most: NEWEST, now: look.now(), signal: look.signal });
   const parallel = pLimit(PARALLEL_READS);
   const open = syncs.filter(({ request, verdict }) => verdict === undefined && request.policy.verify !== true);
   const views = await Promise.all(open.map(({ request }) => parallel(() => lookAtApproval(look, request.sync))));

@@ -3,8 +3,9 @@ import type { z } from 'zod';
 import { parseDocument } from '#core/documents.ts';
 import { keys } from '#core/keys.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import { type SyncId, type SyncRequest, syncIdSchema, syncRequestSchema } from '#core/sync.ts';
+import { type SyncId, type SyncRequest, syncRequestSchema } from '#core/sync.ts';
 import { type SyncVerdict, syncVerdictSchema } from '#core/verdict.ts';
+import { newestSyncIds } from './newest-sync-ids.ts';
 
 export interface PastSync {
   readonly request: SyncRequest;
@@ -12,24 +13,22 @@ export interface PastSync {
   readonly verdict: SyncVerdict | undefined;
 }
 
-/** The `limit` newest syncs, the newest first. */
-export async function listSyncs(store: ObjectStore, limit: number, signal: AbortSignal): Promise<PastSync[]> {
-  return await readSyncs(store, (await listSyncIds(store, signal)).slice(0, limit), signal);
-}
-
-/** Of all syncs, the newest first. */
-export async function listSyncIds(store: ObjectStore, signal: AbortSignal): Promise<SyncId[]> {
-  const ids = new Set<SyncId>();
-  for await (const { key } of store.list(keys.syncs(), { signal })) {
-    const id = syncIdSchema.safeParse(key.slice(keys.syncs().length).split('/')[0]);
-    if (id.success) ids.add(id.data);
+/** The newest syncs, at most `most`, the newest first. */
+export async function listSyncs(
+  store: ObjectStore,
+  { most, now, signal }: { readonly most: number; readonly now: Date; readonly signal: AbortSignal },
+): Promise<PastSync[]> {
+  const ids: SyncId[] = [];
+  for await (const id of newestSyncIds(store, { now, signal })) {
+    if (ids.length === most) break;
+    ids.push(id);
   }
-  return [...ids].sort().reverse();
+  return await readSyncs(store, ids, signal);
 }
 
 /** Those that there are, in this order. */
 export async function readSyncs(store: ObjectStore, ids: readonly SyncId[], signal: AbortSignal): Promise<PastSync[]> {
-  const parallel = pLimit(16);
+  const parallel = pLimit(PARALLEL_READS);
   const syncs = await Promise.all(ids.map((id) => parallel(() => readSync(store, id, signal))));
   return syncs.filter((sync) => sync !== undefined);
 }
@@ -42,3 +41,5 @@ async function readSync(store: ObjectStore, sync: SyncId, signal: AbortSignal): 
   const request = await read(keys.request(sync), syncRequestSchema);
   return request && { request, verdict: await read(keys.verdict(sync), syncVerdictSchema) };
 }
+
+const PARALLEL_READS = 16;

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { InvalidDocument } from '#core/errors.ts';
 import { type Fleet, fleetServers } from '#core/fleet.ts';
+import type { Order } from '#core/order.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { AgentStatus } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
@@ -42,14 +43,34 @@ export async function lookAtServer(
   { controlKey, fleet, now, signal, store }: LookAtServers,
   server: ServerId,
 ): Promise<ServerOverview> {
+  return await overviewOf({ fleet, now }, server, {
+    readStatus: () => readStatus(store, server, signal),
+    findCurrentOrder: async () =>
+      controlKey === undefined ? undefined : await findCurrentOrder({ store, controlKey, server }),
+  });
+}
+
+/** However it is read what a server says, and what it was told. */
+export interface ServerWords {
+  /** InvalidDocument for what its agent did not sign. */
+  readStatus(): Promise<AgentStatus | undefined>;
+  /** Of those that the control plane has signed. */
+  findCurrentOrder(): Promise<Order | undefined>;
+}
+
+export async function overviewOf(
+  { fleet, now }: Pick<LookAtServers, 'fleet' | 'now'>,
+  server: ServerId,
+  words: ServerWords,
+): Promise<ServerOverview> {
   const patience = fleet.timeouts['offline-seconds'] * 1000;
   try {
-    const status = await readStatus(store, server, signal);
+    const status = await words.readStatus();
     if (status === undefined) return { server, status, offline: true };
     const offline = now().getTime() - Date.parse(status.seenAt) > patience;
     // After the status: an order that the agent has seen by then is there by now.
-    const current = controlKey && (await findCurrentOrder({ store, controlKey, server }));
-    const stale = findStaleView(status, current || undefined, patience);
+    const current = await words.findCurrentOrder();
+    const stale = findStaleView(status, current, patience);
     return { server, status, offline, ...(stale && { trouble: { kind: 'stale-view', ...stale } }) };
   } catch (error) {
     // What one of them wrote must not hide the others.

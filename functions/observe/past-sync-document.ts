@@ -14,7 +14,7 @@ export function pastSyncDocument({ request, verdict }: PastSync) {
     mode: request.policy.mode,
     ...(request.rollbackOf && { rollbackOf: request.rollbackOf }),
     dryRun: request.policy.dryRun,
-    ...(request.policy.verify && { verify: true }),
+    ...(request.policy.verify && { verify: true as const }),
     verdict: verdict?.verdict ?? null,
     plan: verdict?.plan ? labelled(verdict.plan) : null,
     exitStatus: verdict === undefined ? null : exitStatus(verdict),

@@ -1,9 +1,9 @@
 import { SourceUnavailable } from '#core/errors.ts';
 import { orderId } from '#core/keys.ts';
-import type { LeftOut, ManifestSummary } from '#core/manifest.ts';
+import type { LeftOut } from '#core/manifest.ts';
 import { findLeftOut, type StoredManifest, summaryOf } from '#core/manifest-lines.ts';
 import type { Plan } from '#core/plan.ts';
-import type { InventoryReceipt } from '#core/receipt.ts';
+import { type InventoryReceipt, summaryIn } from '#core/receipt.ts';
 import type { CopyMode, SyncRequest } from '#core/sync.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { readFleet } from '../read-fleet.ts';
@@ -43,7 +43,7 @@ function describeSource(source: PlanningSource, request: SyncRequest): Plan['sou
     bytesUploaded,
     ...(secondsUploading !== undefined && { secondsUploading }),
     protected: summary.protected,
-    leftOut: leftOut(summary),
+    leftOut: leftOut(source.receipt),
     leftOutNotable: notableLeftOut(source),
   };
 }
@@ -68,9 +68,10 @@ async function readSource(store: Dependencies['store'], request: SyncRequest): P
 
 /** A name that was left out is something a person should see; which of many matters little. */
 function notableLeftOut({ manifest, receipt }: PlanningSource): LeftOut[] {
-  return leftOut(receipt.summary) === 0 ? [] : findLeftOut(manifest, MOST_LEFT_OUT);
+  return leftOut(receipt) === 0 ? [] : findLeftOut(manifest, MOST_LEFT_OUT);
 }
 
-function leftOut({ links, special, unnameable, unrecognised }: ManifestSummary): number {
+function leftOut(receipt: InventoryReceipt): number {
+  const { links, special, unnameable, unrecognised } = summaryIn(receipt);
   return unrecognised + links + special + unnameable;
 }

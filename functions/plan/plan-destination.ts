@@ -1,6 +1,6 @@
 import { MOST_CLASSES } from '#core/baseline.ts';
 import { canonicalJson } from '#core/canonical-json.ts';
-import { type Differences, findStoredDifferences } from '#core/differences.ts';
+import type { Differences } from '#core/differences.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { compatibilityOf, type Fleet } from '#core/fleet.ts';
 import { findGuardRefusal } from '#core/guards.ts';
@@ -9,12 +9,13 @@ import type { ManifestSummary } from '#core/manifest.ts';
 import { entriesOf } from '#core/manifest-lines.ts';
 import { encodePart, PART_FORMAT, type PlannedDestination } from '#core/plan.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
-import type { InventoryReceipt, Receipt } from '#core/receipt.ts';
+import { type InventoryReceipt, type Receipt, summaryIn } from '#core/receipt.ts';
 import { needAcknowledgement, type Removals } from '#core/removals.ts';
 import type { ServerId } from '#core/server.ts';
 import type { CopyMode, SyncPolicy, SyncRequest } from '#core/sync.ts';
 import { findBaseline } from '../baseline.ts';
 import { loadReceipt } from '../sync-documents.ts';
+import { compareStocks } from './compare-stocks.ts';
 import type { TransferEstimator } from './estimate-transfer.ts';
 import { findLocalEdits } from './find-local-edits.ts';
 import { notableChanges } from './notable-changes.ts';
@@ -52,7 +53,7 @@ export async function planDestination(toPlan: DestinationToPlan): Promise<Planne
 async function planFromInventory(toPlan: DestinationToPlan, receipt: InventoryReceipt): Promise<PlannedDestination> {
   const { store, request, source, server } = toPlan;
   const manifest = await loadManifest(store, server, receipt.summary.manifest);
-  const found = findStoredDifferences(source.manifest, manifest, request.policy);
+  const found = compareStocks(source.manifest, manifest, request.policy);
   assertSummary(source, found.source);
   const { differences, destination: summary } = found;
   const baseline = await findBaseline(store, server);
@@ -109,7 +110,7 @@ function removalsIn({ classes, counts }: Differences, { maxRemovalPercent, only 
 
 /** The plan says of the source what its receipt says; that is what the manifest says, too. */
 export function assertSummary({ manifest, receipt }: PlanningSource, read: ManifestSummary): void {
-  if (canonicalJson(read) !== canonicalJson(receipt.summary))
+  if (canonicalJson(read) !== canonicalJson(summaryIn(receipt)))
     throw new InvalidDocument(manifest.what, 'its receipt sums it up otherwise');
 }
 

@@ -13,8 +13,10 @@ import { openPlanning, type PlanDependencies, planDestinations } from './plannin
 /** What the workflow carries from here on. */
 export interface Planned {
   readonly next: 'approve' | 'divide' | 'report';
-  /** Seconds until the plan expires. */
+  /** Seconds until the approvers are reminded. */
   readonly approvalSeconds: number;
+  /** Seconds from there until the plan expires. */
+  readonly lastSeconds: number;
   readonly wave: Wave;
   /** Key of a JSON array of `{ first, count }`; there is something behind it where `next` is `divide`. */
   readonly batches: string;
@@ -99,7 +101,7 @@ function tellingOf({ destinations, sync }: Plan): CountedEvents['plan-made'] {
 async function describe({ now, store }: PlanDependencies, request: SyncRequest, made: Plan): Promise<Planned> {
   return {
     next: hasChanges(made) && !made.policy.dryRun ? 'approve' : 'report',
-    approvalSeconds: secondsToDecide(made, now()),
+    ...secondsToDecide(made, now()),
     wave: await writeFirstWave(store, made, request.waveSize),
     batches: keys.planBatches(request.sync),
   };
@@ -107,11 +109,18 @@ async function describe({ now, store }: PlanDependencies, request: SyncRequest, 
 
 function withoutPlan({ sync }: SyncRequest, next: Planned['next']): Planned {
   const wave = { index: 0, items: keys.waveItems(sync, 0), more: false, bad: 0 };
-  return { next, approvalSeconds: 60, wave, batches: keys.planBatches(sync) };
+  return { next, approvalSeconds: 60, lastSeconds: 60, wave, batches: keys.planBatches(sync) };
 }
 
 /** Once the plan has expired, what the approval function itself needs to find the decision that was made in time. */
-function secondsToDecide(plan: Plan, now: Date): number {
-  const left = Math.ceil((Date.parse(plan.expiresAt) - now.getTime()) / 1000);
-  return left > 0 ? left : 60;
+function secondsToDecide(plan: Plan, now: Date): Pick<Planned, 'approvalSeconds' | 'lastSeconds'> {
+  const [from, until] = [Date.parse(plan.createdAt), Date.parse(plan.expiresAt)];
+  const secondsTo = (time: number) => Math.ceil((time - now.getTime()) / 1000);
+  if (secondsTo(until) <= 0) return { approvalSeconds: 60, lastSeconds: 60 };
+  // A state waits a second at least.
+  const approvalSeconds = Math.max(1, secondsTo(from + (until - from) * REMINDED_AFTER));
+  return { approvalSeconds, lastSeconds: Math.max(1, secondsTo(until) - approvalSeconds) };
 }
+
+/** The share of the time that is over when the approvers are reminded. */
+const REMINDED_AFTER = 3 / 4;

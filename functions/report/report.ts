@@ -21,7 +21,7 @@ const eventSchema = z.discriminatedUnion('step', [
   }),
 ]);
 
-type ReportDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now' | 'log'>;
+type ReportDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'consoleUrl' | 'now' | 'log'>;
 
 /** After each wave: whether to go on. At the end: the verdict. */
 export async function report(

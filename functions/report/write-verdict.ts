@@ -32,7 +32,7 @@ export interface SyncEnded {
   readonly error?: { readonly Error: string; readonly Cause?: string | null | undefined } | undefined;
 }
 
-type VerdictDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'now' | 'log'>;
+type VerdictDependencies = Pick<Dependencies, 'store' | 'signer' | 'notifier' | 'consoleUrl' | 'now' | 'log'>;
 
 /** Writes the one verdict of a sync and tells those who were asked to approve it. */
 export async function writeVerdict(
@@ -108,14 +108,15 @@ async function findValidPlan({ store, signer, log }: VerdictDependencies, sync: 
 
 /** Who was not asked to approve is not told how it ended. A mail that cannot be sent withholds no verdict. */
 async function tellApprovers(
-  { store, notifier, log }: VerdictDependencies,
+  { store, notifier, log, ...told }: VerdictDependencies,
   request: SyncRequest,
   verdict: SyncVerdict,
 ): Promise<void> {
   if (request.notify.length === 0) return;
   if ((await store.head(keys.approvalRequested(request.sync))) === undefined) return;
   try {
-    await notifier.send(await verdictMail({ verdict, to: request.notify, consoleUrl: request.consoleUrl }));
+    const { consoleUrl = request.consoleUrl } = told;
+    await notifier.send(await verdictMail({ verdict, to: request.notify, consoleUrl }));
   } catch (error) {
     log('mail-not-sent', { sync: request.sync, problem: String(error) });
   }

@@ -14,9 +14,10 @@ type SignalDependencies = Pick<Dependencies, 'store' | 'signer' | 'tokens' | 'lo
 
 /**
  * An object was written that somebody may wait for: lets the workflow go on if it is what it claims to be.
- * Anything may come, any number of times; what is forged or unknown changes nothing.
+ * Anything may come, any number of times; what is forged or unknown changes nothing. Who has just parked the `token` of an
+ * approval says it: a signal to the wait before may meanwhile have dropped the record, taking it for its own.
  */
-export async function signal(dependencies: SignalDependencies, key: string): Promise<void> {
+export async function signal(dependencies: SignalDependencies, key: string, token?: string): Promise<void> {
   const found = parseSignalKey(key);
   if (found === undefined) return;
   try {
@@ -26,9 +27,9 @@ export async function signal(dependencies: SignalDependencies, key: string): Pro
       case 'progress':
         return await signalProgress(dependencies, found.server, found.order);
       case 'decision':
-        return await signalDecision(dependencies, found.sync);
+        return await signalDecision(dependencies, found.sync, token);
       case 'cancelled':
-        return await signalCancelled(dependencies, found.sync);
+        return await signalCancelled(dependencies, found.sync, token);
     }
   } catch (error) {
     if (error instanceof TaskTokenGone) return;
@@ -56,9 +57,9 @@ async function signalProgress({ store, tokens }: SignalDependencies, server: Ser
   if (token !== undefined) await tokens.heartbeat(token);
 }
 
-async function signalDecision(dependencies: SignalDependencies, sync: SyncId): Promise<void> {
+async function signalDecision(dependencies: SignalDependencies, sync: SyncId, parked?: string): Promise<void> {
   const { store, signer, tokens } = dependencies;
-  await answer(dependencies, approvalTokenId(sync), async (token) => {
+  const give = async (token: string) => {
     const stored = await store.get(keys.decision(sync));
     if (stored === undefined) return false;
     const decision = parseDocument(keys.decision(sync), decisionSchema, stored.body);
@@ -74,14 +75,16 @@ async function signalDecision(dependencies: SignalDependencies, sync: SyncId): P
       }
     }
     return true;
-  });
+  };
+  await answer(dependencies, approvalTokenId(sync), give, parked);
 }
 
-async function signalCancelled(dependencies: SignalDependencies, sync: SyncId): Promise<void> {
-  await answer(dependencies, approvalTokenId(sync), async (token) => {
+async function signalCancelled(dependencies: SignalDependencies, sync: SyncId, parked?: string): Promise<void> {
+  const give = async (token: string) => {
     await dependencies.tokens.fail(token, { name: 'Interrupted', message: 'the sync was cancelled' });
     return true;
-  });
+  };
+  await answer(dependencies, approvalTokenId(sync), give, parked);
 }
 
 /** The record goes only once the workflow has the answer: a lost call is made again at the next signal. */
@@ -89,7 +92,8 @@ async function answer(
   { store }: SignalDependencies,
   waitsFor: TokenId,
   give: (token: string) => Promise<boolean>,
+  parked?: string,
 ): Promise<void> {
-  const token = await findToken(store, waitsFor);
+  const token = (await findToken(store, waitsFor)) ?? parked;
   if (token !== undefined && (await give(token))) await dropToken(store, waitsFor);
 }

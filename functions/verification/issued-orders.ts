@@ -4,7 +4,7 @@ import { keys } from '#core/keys.ts';
 import { type Order, signedOrderSchema } from '#core/order.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { ServerId } from '#core/server.ts';
-import { isSignedBy } from '#core/signed.ts';
+import { type Verifier, verifierOf } from '#core/signed.ts';
 
 export interface OrdersOf {
   readonly store: ObjectStore;
@@ -56,12 +56,20 @@ async function readNumbered(orders: OrdersOf, sequence: number): Promise<IssuedO
   return { sequence, order: order?.sequence === sequence ? order : undefined };
 }
 
-async function readOrder({ controlKey, server, store }: OrdersOf, key: string): Promise<Order | undefined> {
-  const stored = await store.get(key);
-  if (stored === undefined) return undefined;
+async function readOrder(orders: OrdersOf, key: string): Promise<Order | undefined> {
+  const stored = await orders.store.get(key);
+  return stored && parseOrder({ server: orders.server, isSigned: verifierOf(orders.controlKey) }, key, stored.body);
+}
+
+/** `undefined` for what the control plane did not sign for this server. */
+export function parseOrder(
+  { isSigned, server }: { readonly server: ServerId; readonly isSigned: Verifier },
+  key: string,
+  body: Uint8Array,
+): Order | undefined {
   try {
-    const signed = parseDocument(key, signedOrderSchema, stored.body);
-    return isSignedBy(signed, controlKey) && signed.payload.server === server ? signed.payload : undefined;
+    const signed = parseDocument(key, signedOrderSchema, body);
+    return isSigned(signed) && signed.payload.server === server ? signed.payload : undefined;
   } catch (error) {
     if (error instanceof InvalidDocument) return undefined;
     throw error;

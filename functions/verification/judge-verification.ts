@@ -2,7 +2,7 @@ import type { DriftedFile } from '#core/drift.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { printable } from '#core/printable.ts';
-import type { InventoryReceipt } from '#core/receipt.ts';
+import { type InventoryReceipt, summaryIn } from '#core/receipt.ts';
 import type { SyncId } from '#core/sync.ts';
 import type { DestinationVerdict, Verification } from '#core/verdict.ts';
 import { notAttempted } from '../report/judge-destination.ts';
@@ -72,8 +72,9 @@ async function sumUp(
   };
 }
 
-function seen({ summary }: InventoryReceipt) {
-  return { protected: summary.protected, unrecognised: summary.unrecognised };
+function seen(receipt: InventoryReceipt) {
+  const { protected: kept, unrecognised } = summaryIn(receipt);
+  return { protected: kept, unrecognised };
 }
 
 function otherProfile({ finishedAt, order }: ProvenState): string {

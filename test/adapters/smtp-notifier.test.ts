@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import PostalMime, { type Email } from 'postal-mime';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import type { SMTPServerOptions } from 'smtp-server';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SmtpNotifier, type SmtpNotifierParts } from '#adapters/smtp-notifier.ts';
 import { BadInput, ServicePermanent, ServiceTransient } from '#core/errors.ts';
 import { parseSmtpUrl } from '#core/smtp-server.ts';
 import { CONSOLE, ConsoleUnderTest } from '#test/console/browser.ts';
 import { planFleet } from '#test/functions/planned-fleet.ts';
+import { openMailServer } from '#test/support/mail-server.ts';
 import { temporaryFolder } from '#test/support/temporary-folder.ts';
 
 const MAIL = {
@@ -20,13 +20,6 @@ const MAIL = {
   html: '<p>One file.</p>',
 };
 
-interface Received {
-  readonly recipients: readonly string[];
-  readonly secure: boolean;
-  readonly user: string | undefined;
-  readonly mail: Email;
-}
-
 const NO_OPENSSL = 'there is no openssl to make a certificate with';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -35,33 +28,10 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** A mail server of this machine that takes what it is given. */
 async function openServer(options: SMTPServerOptions = {}) {
-  const received: Received[] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    allowInsecureAuth: true,
-    hideSTARTTLS: true,
-    onAuth: ({ password, username = '' }, _, answer) =>
-      password === 'secret' ? answer(null, { user: username }) : answer(new Error('wrong password')),
-    onData: (stream, session, answer) => {
-      const parts: Buffer[] = [];
-      stream.on('data', (part: Buffer) => parts.push(part));
-      const take = async () => {
-        const recipients = session.envelope.rcptTo.map(({ address }) => address);
-        const mail = await PostalMime.parse(Buffer.concat(parts));
-        received.push({ recipients, secure: session.secure, user: session.user, mail });
-      };
-      stream.on('end', () => void take().then(() => answer(), answer));
-    },
-    ...options,
-  });
-  // A client that turns away in the middle of a handshake is an error there.
-  server.on('error', () => undefined);
-  server.listen(0, '127.0.0.1');
-  await once(server.server, 'listening');
-  closing.push(() => new Promise((resolve) => server.close(() => resolve(undefined))));
-  return { received, port: (server.server.address() as AddressInfo).port };
+  const server = await openMailServer(options);
+  closing.push(server.close);
+  return server;
 }
 
 function openNotifier(url: string, more: Partial<SmtpNotifierParts> = {}) {
@@ -116,7 +86,9 @@ describe('SmtpNotifier', () => {
     const shown = await approver.get(new URL(link).pathname);
     const [code = ''] = /[0-9a-f]{4}-[0-9a-f]{4}(?=\))/.exec(mail?.subject ?? '') ?? [];
     expect(shown.text).toContain(`<code>${code}</code>`);
-    const decided = await approver.submit(new URL(link).pathname, { code, decision: 'APPROVED' });
+    const decided = await approver.follow(
+      await approver.submit(new URL(link).pathname, { code, decision: 'APPROVED' }),
+    );
     expect(decided.text).toContain('You have approved plan');
   });
 

@@ -279,6 +279,31 @@ describe('nothing is ordered by a plan', () => {
     await expectNothingOrdered(/not approved/);
   });
 
+  describe('that certain people have to approve,', () => {
+    beforeEach(async () => {
+      await planned.fleet.end();
+      const approvers = { people: ['manager'], groups: { leads: ['bert'] } };
+      const policy = { ...(await plan()).policy, approvers };
+      planned = await planFleet(1, { policy });
+      victim = planned.destinations[0] ?? expect.unreachable();
+    });
+
+    it('when somebody else wrote the decision', async () => {
+      await forgeDecision([await vote('approver')]);
+      await expectNothingOrdered(/approver is none of those whose word counts/);
+    });
+
+    it('when an identity provider is said to have named another group', async () => {
+      await forgeDecision([await vote('bert', { groups: ['visitors'] })]);
+      await expectNothingOrdered(/bert is none of those whose word counts/);
+    });
+
+    it('when the code was left out, which it must not be', async () => {
+      await forgeDecision([await vote('manager', { groups: [], withoutCode: true })]);
+      await expectNothingOrdered(/short code of the plan is missing/);
+    });
+  });
+
   describe('that needs two approvals,', () => {
     beforeEach(async () => {
       await planned.fleet.end();

@@ -96,6 +96,9 @@ describe('a fleet on the stack, everybody with no more than the permissions of h
     expect(await fleet.verdict(halted)).toMatchObject({ verdict: 'HALTED' });
 
     const sync = await fleet.request(wish());
+    await fleet.planned(sync);
+    for (let attempt = 0; attempt < 2; attempt++) await fleet.repeat('Approval', { step: 'remind', sync });
+    expect(await fleet.storeOf('PeopleOperators').head(keys.approvalReminded(sync))).toBeDefined();
     await fleet.decide(sync, 'APPROVED');
     expect(await fleet.verdict(sync)).toMatchObject({ verdict: 'SUCCEEDED' });
     await fleet.repeat('Inventory', { step: 'take', sync, server: source, token: 'another attempt' });

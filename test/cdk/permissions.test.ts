@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { EVERYTHING } from '#cdk/everything.ts';
 import { isOpen, type Permission, readPermissions } from '#cdk/permission-table.ts';
 import { permissionsPage } from '#cdk/permissions-page.ts';
 import { CREATED_ONCE, STORE_KEYS } from '#cdk/store-keys.ts';
@@ -10,7 +11,7 @@ let stack: SynthesisedStack;
 let permissions: readonly Permission[];
 
 beforeAll(() => {
-  stack = synthesise({ 'lockstep:objectLock': 'governance' });
+  stack = synthesise(EVERYTHING);
   permissions = readPermissions(stack.template);
 });
 
@@ -75,8 +76,9 @@ describe('the permissions of the stack', () => {
     expect(whoMay('s3:BypassGovernanceRetention')).toEqual([]);
   });
 
-  it('let prune and people list, and nobody else', () => {
-    expect(whoMay('s3:ListBucket')).toEqual(['FunctionsPruneRole', 'PeopleApprovers', 'PeopleOperators']);
+  it('let prune, the console and people list, and nobody else', () => {
+    const lists = ['FunctionsConsoleRole', 'FunctionsPruneRole', 'PeopleApprovers', 'PeopleOperators'];
+    expect(whoMay('s3:ListBucket')).toEqual(lists);
   });
 
   it('start the workflow by one function, and its Maps', () => {

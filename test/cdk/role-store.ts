@@ -32,12 +32,19 @@ export class RoleView {
       if (isWrite(call)) throw new StorePermanent(call.key, 'no permission; check the policy');
       return undefined as T;
     });
+    const assertMayList = (prefix: string) => {
+      const call = { action: 's3:ListBucket', resource: 'StoreBucket', context: { 's3:prefix': prefix } };
+      if (!this.allows(call)) throw new StorePermanent(prefix, 'no permission; check the policy');
+    };
     return {
       ...wrapped,
       list: (prefix, options) => {
-        const call = { action: 's3:ListBucket', resource: 'StoreBucket', context: { 's3:prefix': prefix } };
-        if (!this.allows(call)) throw new StorePermanent(prefix, 'no permission; check the policy');
+        assertMayList(prefix);
         return store.list(prefix, options);
+      },
+      listFolders: (prefix, options) => {
+        assertMayList(prefix);
+        return store.listFolders(prefix, options);
       },
     };
   }

@@ -4,9 +4,10 @@ import { join, parse, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { MOST_BUNDLE_BYTES } from '#build/lambda-bundle.ts';
+import { type FunctionName, mostBundleBytes } from '#build/lambda-bundle.ts';
 import { ALARMS, runbookSection } from '#cdk/alarms.ts';
 import { createApp } from '#cdk/create-app.ts';
+import { EVERYTHING } from '#cdk/everything.ts';
 import { render } from '#cdk/permission-table.ts';
 import { parseSettings } from '#cdk/settings.ts';
 import { METRICS } from '#core/metrics.ts';
@@ -15,11 +16,12 @@ import { type SynthesisedStack, synthesise, synthesiseWhole } from './synthesise
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 
+const OIDC = { issuer: 'https://login.example.org', 'client-id': 'lockstep', roles: {} };
+
 let stack: SynthesisedStack;
 
 beforeAll(() => {
-  // With all that can be switched on.
-  stack = synthesise({ 'lockstep:objectLock': 'compliance' });
+  stack = synthesise({ ...EVERYTHING, 'lockstep:objectLock': 'compliance' });
 });
 
 function propertiesOf(type: string): Record<string, unknown>[] {
@@ -115,6 +117,36 @@ describe('the stack', () => {
     }
   });
 
+  it('serves the console behind one API, throttled, with a log of who asked that holds no query', () => {
+    const [api] = propertiesOf('AWS::ApiGatewayV2::Api');
+    expect(api).toMatchObject({ ProtocolType: 'HTTP', DisableExecuteApiEndpoint: false });
+    const [stage] = propertiesOf('AWS::ApiGatewayV2::Stage');
+    expect(stage).toMatchObject({
+      StageName: '$default',
+      DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    });
+    const { Format } = z.object({ Format: z.string() }).parse(stage?.AccessLogSettings);
+    expect(JSON.parse(Format)).toMatchObject({ from: '$context.identity.sourceIp', path: '$context.path' });
+    expect(Format).not.toMatch(/query|cookie|header/i);
+    expect(propertiesOf('AWS::ApiGatewayV2::Route').map(({ RouteKey }) => RouteKey)).toEqual(['$default']);
+  });
+
+  it('makes a secret for the console with a session key that nobody knows, and tells its functions only its name', () => {
+    const [secret] = propertiesOf('AWS::SecretsManager::Secret');
+    expect(secret).toMatchObject({
+      GenerateSecretString: {
+        GenerateStringKey: 'sessionKey',
+        PasswordLength: 64,
+        SecretStringTemplate: '{"clientSecret":""}',
+      },
+    });
+    const environments = propertiesOf('AWS::Lambda::Function').map(({ Environment }) => JSON.stringify(Environment));
+    expect(environments.filter((one) => one.includes('LOCKSTEP_CONSOLE_SECRET'))).toHaveLength(1);
+    // The console itself, and those that send mails.
+    expect(environments.filter((one) => one.includes('LOCKSTEP_CONSOLE_URL'))).toHaveLength(3);
+    expect(environments.join('')).not.toMatch(/clientSecret|sessionKey|resolve:secretsmanager/);
+  });
+
   it('shows every metric that the functions count', () => {
     const shown = JSON.stringify(propertiesOf('AWS::CloudWatch::Dashboard'));
     for (const name of Object.keys(METRICS)) expect(shown).toContain(name);
@@ -151,6 +183,22 @@ describe('the settings', () => {
     ['an unknown name', { 'lockstep:stakName': 'x' }, 'stakName'],
     ['a number out of range', { 'lockstep:agentSessionSeconds': '60' }, 'lockstep:agentSessionSeconds'],
     ['a mail address that is none', { 'lockstep:alarmMail': 'nobody' }, 'lockstep:alarmMail'],
+    [
+      'a console whose provider is not to be trusted',
+      { 'lockstep:console': { oidc: { ...OIDC, issuer: 'http://login.example.org' } } },
+      'oidc.issuer',
+    ],
+    ['a file that is not there', { 'lockstep:console': '/no/such/file' }, 'lockstep:console: it cannot be read'],
+    [
+      'a name without a certificate',
+      { 'lockstep:console': { oidc: OIDC }, 'lockstep:consoleDomain': 'a.example.org' },
+      'given together',
+    ],
+    [
+      'a name for a console that is not there',
+      { 'lockstep:consoleSecret': 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:a' },
+      'lockstep:console',
+    ],
     ['a schedule that is none', { 'lockstep:pruneSchedule': 'daily' }, 'rate(...) or cron(...)'],
   ])('refuse %s', (_, context, message) => {
     expect(() => parseSettings(context)).toThrow(message);
@@ -183,6 +231,44 @@ describe('the settings', () => {
     expect(JSON.stringify(changed.ofType('AWS::Lambda::Function'))).toContain('"north"');
   });
 
+  it('without a provider that people sign in with: no console, and nothing of it', () => {
+    const without = synthesise();
+    for (const type of ['AWS::ApiGatewayV2::Api', 'AWS::SecretsManager::Secret'])
+      expect(without.ofType(type)).toEqual({});
+    expect(JSON.stringify(without.template)).not.toMatch(
+      /LOCKSTEP_CONSOLE|access-tokens\/\*\.json"\]\]\}\],"Effect":"Allow|ConsoleFailing/,
+    );
+    const descriptions = Object.values(without.ofType('AWS::Lambda::Function')).map(
+      ({ Properties }) => Properties?.Description,
+    );
+    expect(descriptions).not.toContain('Lockstep: console');
+  });
+
+  it('give the console a name of its own, and a secret that is there already', async () => {
+    const file = join(await temporaryFolder(), 'console.yaml');
+    writeFileSync(file, 'oidc: { issuer: "https://login.example.org", client-id: own, roles: { viewer: [all] } }');
+    const secret = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:own-AbCdEf';
+    const named = synthesise({
+      'lockstep:console': file,
+      'lockstep:consoleDomain': 'lockstep.example.org',
+      'lockstep:consoleCertificate': 'arn:aws:acm:eu-central-1:111122223333:certificate/one',
+      'lockstep:consoleSecret': secret,
+    });
+    const [domain] = Object.values(named.ofType('AWS::ApiGatewayV2::DomainName'));
+    expect(domain?.Properties).toMatchObject({
+      DomainName: 'lockstep.example.org',
+      DomainNameConfigurations: [{ SecurityPolicy: 'TLS_1_2' }],
+    });
+    expect(Object.values(named.ofType('AWS::ApiGatewayV2::Api'))[0]?.Properties).toMatchObject({
+      DisableExecuteApiEndpoint: true,
+    });
+    expect(named.ofType('AWS::SecretsManager::Secret')).toEqual({});
+    const functions = JSON.stringify(named.ofType('AWS::Lambda::Function'));
+    expect(functions).toContain('"LOCKSTEP_CONSOLE_URL":"https://lockstep.example.org"');
+    expect(functions).toContain(secret);
+    expect(functions).toContain('\\"client-id\\":\\"own\\"');
+  });
+
   it('without them: the authority of the certificates and the sender of the mails are asked for at deployment', () => {
     expect(Object.keys(stack.template.Parameters).toSorted()).toEqual([
       'AgentAuthority',
@@ -195,20 +281,21 @@ describe('the settings', () => {
 describe('the bundles', () => {
   it('are small enough to start quickly, and the SDK is in each once', { timeout: 300_000 }, () => {
     const whole = synthesiseWhole();
-    const keys = Object.values(whole.ofType('AWS::Lambda::Function')).map(({ Properties }) =>
+    const functions = Object.values(whole.ofType('AWS::Lambda::Function')).map(({ Properties }) =>
       codeSchema.parse(Properties),
     );
-    const bundles = keys.map(({ Code }) => join(whole.outdir, `asset.${parse(Code.S3Key).name}`, 'index.mjs'));
-    expect(bundles).toHaveLength(handlers().length);
-    for (const bundle of bundles) {
-      expect(statSync(bundle).size).toBeLessThan(MOST_BUNDLE_BYTES);
+    expect(functions).toHaveLength(handlers().length);
+    for (const { Code, Description } of functions) {
+      const bundle = join(whole.outdir, `asset.${parse(Code.S3Key).name}`, 'index.mjs');
+      const name = Description.replace('Lockstep: ', '') as FunctionName;
+      expect(statSync(bundle).size, name).toBeLessThan(mostBundleBytes(name));
       const text = readFileSync(bundle, 'utf8');
       expect(text.match(/from ?"@(aws-sdk|smithy)\//g)).toBeNull();
     }
   });
 });
 
-const codeSchema = z.object({ Code: z.object({ S3Key: z.string() }) });
+const codeSchema = z.object({ Code: z.object({ S3Key: z.string() }), Description: z.string() });
 
 function handlers(): string[] {
   const folders = readdirSync(join(REPOSITORY, 'functions'), { withFileTypes: true });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createApp } from '#cdk/create-app.ts';
+import { EVERYTHING } from '#cdk/everything.ts';
 import type { TemplateResource } from '#cdk/permission-table.ts';
 
 export interface SynthesisedStack {
@@ -27,7 +28,7 @@ export function synthesise(context: Readonly<Record<string, unknown>> = {}): Syn
 export function synthesiseWhole(): SynthesisedStack & { readonly outdir: string } {
   const outdir = mkdtempSync(join(tmpdir(), 'lockstep-synth-'));
   onTestFinished(() => rm(outdir, { recursive: true, force: true }));
-  return { ...synthesiseInto(outdir, { 'lockstep:objectLock': 'governance' }), outdir };
+  return { ...synthesiseInto(outdir, EVERYTHING), outdir };
 }
 
 function synthesiseInto(outdir: string, context: Readonly<Record<string, unknown>>): SynthesisedStack {

@@ -14,6 +14,8 @@ export interface CapturedOptions {
   readonly stateFolder: string;
   readonly storeUrl?: string;
   readonly person?: string;
+  /** For a console. */
+  readonly token?: string;
   readonly signal?: AbortSignal;
   /** Whether a person sits there who can be asked. */
   readonly isTerminal?: boolean;
@@ -39,6 +41,7 @@ export function startCaptured(words: readonly string[], options: CapturedOptions
     storeUrl: options.storeUrl,
     stateFolder: options.stateFolder,
     person: options.person ?? 'operator',
+    token: options.token,
     debug: false,
     now: () => new Date(),
     random: () => randomBytes(3).toString('hex').slice(1),

@@ -55,6 +55,22 @@ test('keeps what belongs to a store beside it, and never inside', () => {
   expect(locateStore('s3://bucket/prefix', state).controlFolder).toMatch(/lockstep\/s3-[0-9a-f]{16}\.control$/);
 });
 
+test.each([
+  ['https://lockstep.example.org', 'https://lockstep.example.org'],
+  ['https://lockstep.example.org:8443/', 'https://lockstep.example.org:8443'],
+  ['http://127.0.0.1:4780', 'http://127.0.0.1:4780'],
+])('takes %j for a console', (given, url) => {
+  expect(locateStore(given, '/state')).toMatchObject({ url, isConsole: true, folder: undefined });
+});
+
+test.each([
+  'http://lockstep.example.org',
+  'https://ann:secret@lockstep.example.org',
+  'https://lockstep.example.org/?token=x',
+])('asks no console at %j', (given) => {
+  expect(() => locateStore(given, '/state')).toThrow('nor the address of a console');
+});
+
 test.each(['', 'store', '/srv/store', 'http://host/store', 'file://', 'file:///srv/a?b', 'file:///srv/a#b'])(
   'does not take %j for a store',
   (url) => {

@@ -102,7 +102,7 @@ function applying(servers: readonly ServerView[]): SyncView {
     timeouts: { offlineSeconds: 60, inventorySeconds: 60, applySeconds: 60, approvalSeconds: 60 },
     notify: [],
   };
-  const common = { decision: undefined, cancelled: false, begun: true, verdict: undefined };
+  const common = { decision: undefined, cancelled: false, begun: true, wave: 0, verdict: undefined };
   return { ...common, request, phase: 'applying', plan: samplePlan(), servers };
 }
 

@@ -9,6 +9,7 @@ import { type Plan, type PlannedDestination, shortCode } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
 import { SYNC_FORMAT, type SyncRequest } from '#core/sync.ts';
 import type { DestinationVerdict, SyncVerdict } from '#core/verdict.ts';
+import { pastSyncDocument } from '#functions/observe/past-sync-document.ts';
 import { DESTINATION, digest, POLICY, plannedChanges, SOURCE, SYNC, samplePlan, server } from '#test/core/samples.ts';
 
 const HOSTILE = 'a\u001b[2J\u0007\r\n\u009b31m\u202egpj.exe\u2028b';
@@ -160,7 +161,7 @@ test('the history sums up the bytes of a sync, and names the time of the slowest
     secondsFetching: seconds + 10,
   })) as [DestinationVerdict, DestinationVerdict];
   const shown = (destinations: DestinationVerdict[]) =>
-    showSyncs([{ request: REQUEST, verdict: verdictWith(destinations) }], plainPaint);
+    showSyncs([pastSyncDocument({ request: REQUEST, verdict: verdictWith(destinations) })], plainPaint);
   expect(shown([one, two])).toContain('estimated 2 MB, 1 min 10 s; took 4 MB, 1 min 20 s');
   const { estimate: _, ...unplanned } = two;
   expect(shown([one, unplanned])).toContain('│ took 4 MB, 1 min 20 s');

@@ -6,7 +6,7 @@ import { requirePlan } from '#functions/sync-documents.ts';
 import { type PlannedFleet, planFleet } from '#test/functions/planned-fleet.ts';
 import { FakeFleet, file } from '#test/support/fake-fleet.ts';
 import { StoreWithRival } from '#test/support/store-with-rival.ts';
-import { type Browser, ConsoleUnderTest } from './browser.ts';
+import { type Browser, ConsoleUnderTest, formsOf } from './browser.ts';
 
 const POLICY = {
   mode: 'overwrite',
@@ -35,7 +35,9 @@ async function codeOf(sync: SyncId): Promise<string> {
 
 async function vote(browser: Browser, decision: 'APPROVED' | 'REJECTED', more: Record<string, string> = {}) {
   const { sync } = planned;
-  return await browser.submit(`/approvals/${sync}`, { decision, code: await codeOf(sync), ...more });
+  return await browser.follow(
+    await browser.submit(`/approvals/${sync}`, { decision, code: await codeOf(sync), ...more }),
+  );
 }
 
 describe('the page of approvals', () => {
@@ -87,7 +89,7 @@ describe('the page of one approval', () => {
     });
     expect(status).toBe(200);
     expect(text).toContain('You have approved plan');
-    expect(text).toContain('the destinations are being written now');
+    expect(text).toContain('the destinations are written now');
     const { plan, votes } = (await findDecision({ store }, planned.sync)) ?? {};
     expect(votes).toMatchObject([{ by: 'approver', via: 'console', decision: 'APPROVED', comment: 'after the shift' }]);
     const entry = {
@@ -99,6 +101,20 @@ describe('the page of one approval', () => {
       decided: 'APPROVED',
     };
     expect(underTest.logged).toEqual([{ ...entry, via: 'console' }]);
+  });
+
+  it('answers with the way to a page that says what was recorded, and that may be loaded again', async () => {
+    const [browser, path] = [underTest.signIn('approver'), `/approvals/${planned.sync}`];
+    const code = await codeOf(planned.sync);
+    const { headers, status } = await browser.submit(path, { code, decision: 'APPROVED' });
+    expect([status, headers.get('Location')]).toEqual([303, path]);
+    for (let load = 0; load < 2; load++) {
+      const { status: shown, text } = await browser.get(path);
+      expect(shown).toBe(200);
+      expect(text).toContain('You have approved plan');
+      expect(formsOf(text).map(({ action }) => action)).not.toContain(path);
+    }
+    expect(underTest.logged.filter(({ event }) => event === 'decision')).toHaveLength(1);
   });
 
   it('rejects, and tells everybody who looks later who it was, when, and how', async () => {
@@ -175,7 +191,7 @@ describe('a plan that needs two approvals', () => {
     const first = await vote(underTest.signIn('approver'), 'APPROVED');
     expect(first.text).toContain('More people have to approve it');
     const { text } = await underTest.signIn('bert').get(`/approvals/${planned.sync}`);
-    expect(text).toContain('1 of the 2 needed');
+    expect(text).toContain('1 of the 2 needed, by different people');
     expect(text).toContain('<td>approver</td>');
     const second = await vote(underTest.signIn('bert'), 'APPROVED');
     expect(second.text).toContain('That was all it needed');
@@ -185,12 +201,85 @@ describe('a plan that needs two approvals', () => {
     ]);
   });
 
+  it('tells whoever votes again, from another tab, what he said and when', async () => {
+    const browser = underTest.signIn('approver');
+    const tab = formsOf((await browser.get(`/approvals/${planned.sync}`)).text).at(-1);
+    await vote(browser, 'APPROVED');
+    const answer = await browser.post(`/approvals/${planned.sync}`, {
+      ...tab?.fields,
+      code: await codeOf(planned.sync),
+      decision: 'REJECTED',
+    });
+    expect([answer.status, answer.text]).toEqual([
+      409,
+      expect.stringMatching(/approver has voted on sync \S+ before \(approved, at 20[^)]+\), and a vote cannot be/),
+    ]);
+  });
+
   it('shows whoever has voted no second form', async () => {
     const browser = underTest.signIn('approver');
     await vote(browser, 'APPROVED');
     const { text } = await browser.get(`/approvals/${planned.sync}`);
     expect(text).toContain('a vote cannot be changed');
     expect(text).not.toContain('name="code"');
+  });
+});
+
+describe('a plan that certain people have to approve', () => {
+  beforeEach(async () => {
+    await planned.fleet.end();
+    store = new StoreWithRival();
+    const approvers = { people: ['manager'], groups: { 'shift <leads>': ['bert'] } };
+    planned = await planFleet(1, { policy: { ...POLICY, approvers, signInInsteadOfCode: true } }, store);
+    underTest = new ConsoleUnderTest({ store, controlKey: planned.dependencies.signer.publicKey });
+  });
+
+  const VIEWER = ['viewer', 'operator', 'approver'] as const;
+  const known = (person: string, ...groups: string[]) => underTest.signIn(person, VIEWER, { method: 'oidc', groups });
+
+  it('says who may, and shows nobody else a form', async () => {
+    const { text } = await underTest.signIn('outsider').get(`/approvals/${planned.sync}`);
+    expect(text).toContain('your word on it does not count');
+    expect(text).toContain('manager or a member of shift &lt;leads&gt;');
+    expect(formsOf(text).map(({ action }) => action)).not.toContain(`/approvals/${planned.sync}`);
+  });
+
+  it('is decided by a member: by the list who came by the link, by its own word whom a provider knows', async () => {
+    const byList = await underTest.signIn('bert').get(`/approvals/${planned.sync}`);
+    expect(byList.text).toContain('Record my decision');
+    expect((await known('bert').get(`/approvals/${planned.sync}`)).text).toContain('your word on it does not count');
+    const { text } = await vote(known('deputy', 'shift <leads>', 'others'), 'APPROVED');
+    expect(text).toContain('You have approved plan');
+    const { votes } = (await findDecision({ store }, planned.sync)) ?? {};
+    expect(votes).toMatchObject([{ by: 'deputy', groups: ['shift <leads>'] }]);
+  });
+
+  it('is decided by nobody else, whatever form he sends', async () => {
+    const [form] = formsOf((await known('manager').get(`/approvals/${planned.sync}`)).text).slice(-1);
+    const outsider = known('outsider', 'visitors');
+    const [own] = formsOf((await outsider.get('/approvals')).text);
+    const fields = { ...form?.fields, formKey: own?.fields.formKey ?? '', decision: 'REJECTED' };
+    const { status, text } = await outsider.post(`/approvals/${planned.sync}`, fields);
+    expect([status, text]).toEqual([409, expect.stringContaining('outsider is none of those whose word counts')]);
+    expect(await findDecision({ store }, planned.sync)).toBeUndefined();
+  });
+
+  it('takes the sign-in of a provider instead of the code, and nothing else instead of it', async () => {
+    const path = `/approvals/${planned.sync}`;
+    const browser = known('manager');
+    expect((await browser.get(path)).text).not.toContain('name="code"');
+    const byLink = await underTest.signIn('manager').submit(path, { decision: 'APPROVED' });
+    expect([byLink.status, byLink.text]).toEqual([409, expect.stringContaining('short code of the plan is missing')]);
+    expect(await findDecision({ store }, planned.sync)).toBeUndefined();
+    expect((await browser.submit(path, { decision: 'APPROVED' })).status).toBe(303);
+    expect((await findDecision({ store }, planned.sync))?.votes).toMatchObject([{ by: 'manager', withoutCode: true }]);
+  });
+
+  it('is decided by no program that sends the form of such a person as it is', async () => {
+    const browser = known('manager');
+    for (const { action, fields } of formsOf((await browser.get(`/approvals/${planned.sync}`)).text))
+      await browser.post(action, fields);
+    expect(await findDecision({ store }, planned.sync)).toBeUndefined();
   });
 });
 

@@ -141,7 +141,7 @@ describe('a decision that is none', () => {
     const browser = underTest.signIn('approver');
     const form = formsOf((await browser.get(link)).text).find(({ action }) => action === link)?.fields;
     const fields = { ...form, code, decision: 'APPROVED' };
-    expect((await browser.post(link, fields)).status).toBe(200);
+    expect((await browser.post(link, fields)).status).toBe(303);
     const before = await decided();
     const again = await browser.post(link, fields);
     expect([again.status, again.text]).toEqual([409, expect.stringMatching(/was approved already, by approver at 20/)]);

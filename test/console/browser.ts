@@ -4,8 +4,9 @@ import { getCookie } from 'hono/cookie';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import type { Executions } from '#core/ports/workflow.ts';
 import { createConsole } from '#functions/console/console.ts';
-import type { ConsoleContext, ConsoleEnvironment, SignIn } from '#functions/console/console-parts.ts';
+import type { ConsoleContext, ConsoleEnvironment, ConsoleParts, SignIn } from '#functions/console/console-parts.ts';
 import { problemPage } from '#functions/console/pages/problem.ts';
+import type { RateLimits } from '#functions/console/rate-limits.ts';
 import type { Role, Session } from '#functions/console/session.ts';
 
 export const CONSOLE = 'https://lockstep.example.org';
@@ -30,6 +31,10 @@ export interface ConsoleWorld {
   readonly controlKey: string;
   readonly now?: () => Date;
   readonly executions?: Executions;
+  readonly origins?: readonly string[];
+  readonly signIn?: SignIn;
+  readonly addressOf?: ConsoleParts['addressOf'];
+  readonly rateLimits?: RateLimits;
 }
 
 /** A console, the people who use it, and what it has logged. */
@@ -38,22 +43,36 @@ export class ConsoleUnderTest {
   readonly logged: Record<string, unknown>[] = [];
   readonly #people = new KnownPeople();
 
-  constructor({ controlKey, executions = NO_EXECUTIONS, now = () => new Date(), store }: ConsoleWorld) {
+  constructor(world: ConsoleWorld) {
+    const { controlKey, executions = NO_EXECUTIONS, now = () => new Date(), origins = [CONSOLE], store } = world;
+    const { addressOf, rateLimits, signIn = this.#people } = world;
     this.app = createConsole({
       store,
       now,
       controlKey: async () => controlKey,
       executions,
-      signIn: this.#people,
+      signIn,
+      origins,
+      ...(addressOf && { addressOf }),
+      ...(rateLimits && { rateLimits }),
       random: () => '0a1b2',
       log: (event, fields) => void this.logged.push({ event, ...fields }),
     });
   }
 
-  signIn(person: string, roles: readonly Role[] = ['viewer', 'operator', 'approver']): Browser {
+  signIn(...who: Parameters<ConsoleUnderTest['sessionOf']>): Browser {
+    return new Browser(this.app, this.sessionOf(...who));
+  }
+
+  /** The id of a new session of his. */
+  sessionOf(
+    person: string,
+    roles: readonly Role[] = ['viewer', 'operator', 'approver'],
+    more: Partial<Pick<Session, 'groups' | 'method'>> = {},
+  ): string {
     const [id, formKey] = [randomUUID(), randomUUID()];
-    this.#people.sessions.set(id, { person, roles, formKey });
-    return new Browser(this.app, id);
+    this.#people.sessions.set(id, { person, roles, groups: [], method: 'link', ...more, formKey });
+    return id;
   }
 
   /** Nobody who asks is known any more. */
@@ -90,6 +109,10 @@ export class Browser {
     this.#session = session;
   }
 
+  get cookie(): string {
+    return `session=${this.#session ?? ''}`;
+  }
+
   async get(path: string, init: RequestInit = {}): Promise<Answer> {
     return await this.#ask(path, init, {});
   }
@@ -103,6 +126,12 @@ export class Browser {
     const form = formsOf((await this.get(path)).text).find(({ action }) => action === path);
     if (form === undefined) throw new Error(`${path} shows no form`);
     return await this.post(path, { ...form.fields, ...filledIn });
+  }
+
+  /** The page that an answer leads to; the answer itself where it leads nowhere. */
+  async follow(answer: Answer): Promise<Answer> {
+    const location = answer.headers.get('Location');
+    return answer.status === 303 && location !== null ? await this.get(location) : answer;
   }
 
   async #ask(path: string, init: RequestInit, more: Fields): Promise<Answer> {

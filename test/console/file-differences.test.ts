@@ -6,14 +6,18 @@ import { encodeDocument } from '#core/documents.ts';
 import { keys } from '#core/keys.ts';
 import { MASK } from '#core/mask-secrets.ts';
 import { encodePart, type PartHeader } from '#core/plan.ts';
+import { profileSchema } from '#core/profile.ts';
+import { ENROLMENT_FORMAT } from '#core/receipt.ts';
 import { sign } from '#core/signed.ts';
 import type { CopyMode } from '#core/sync.ts';
-import { Control, DESTINATION, SOURCE } from '#test/agents/control.ts';
+import { Control, DESTINATION, PROFILE, SOURCE } from '#test/agents/control.ts';
 import { testFolder } from '#test/agents/test-folder.ts';
 import { plannedChanges, SYNC, samplePlan } from '#test/core/samples.ts';
+import { createKeySigner } from '#test/support/key-signer.ts';
 import { type Tree, writeTree } from '#test/support/trees.ts';
 import { ConsoleUnderTest } from './browser.ts';
 
+const NOW = new Date().toISOString();
 const MARKUP = '<script>alert(1)</script>';
 
 let store: MemoryStore;
@@ -43,13 +47,16 @@ async function planOf(ours: Tree, theirs: Tree, mode: CopyMode = 'overwrite') {
 }
 
 async function look(path: string, header: PartHeader, operations: Parameters<typeof encodePart>[0]['operations']) {
+  const { sync } = header;
   const part = encodePart({ header, operations });
-  await store.put(keys.part(SYNC, DESTINATION, part.digest), part.bytes);
-  const plan = samplePlan({ destinations: [plannedChanges(DESTINATION, part.digest)] });
-  await store.put(keys.plan(SYNC), encodeDocument(await sign(plan, control.signer)));
+  await store.put(keys.part(sync, DESTINATION, part.digest), part.bytes);
+  const { source: planned } = samplePlan();
+  const destinations = [plannedChanges(DESTINATION, part.digest)];
+  const plan = samplePlan({ sync, source: { ...planned, server: SOURCE }, destinations });
+  await store.put(keys.plan(sync), encodeDocument(await sign(plan, control.signer)));
   const browser = new ConsoleUnderTest({ store, controlKey: control.signer.publicKey }).signIn('viewer', ['viewer']);
   const query = new URLSearchParams({ path });
-  return await browser.get(`/syncs/${SYNC}/differences/${DESTINATION}/file?${query}`);
+  return await browser.get(`/syncs/${sync}/differences/${DESTINATION}/file?${query}`);
 }
 
 /** The lines that are shown: `-` and `+` before those that changed. */
@@ -75,6 +82,33 @@ describe('a small text file', () => {
       ...['+and one more', 'line 21', 'line 22', 'line 23', '…'],
     ]);
     expect(text).not.toContain('<script>alert');
+  });
+
+  it('has masked in it what the profile of its source names, by name or as a whole', async () => {
+    const { secrets } = profileSchema.parse({
+      ...PROFILE,
+      secrets: [{ match: ['a.ini'], keys: ['unlock*'] }, { match: ['b.*'] }],
+    });
+    store = new MemoryStore();
+    control = new Control(store);
+    source = join(testFolder(), 'source of that profile');
+    writeTree(source, {});
+    const signer = createKeySigner();
+    control.start(SOURCE, source, { signer, profile: { ...PROFILE, ...(secrets && { secrets }) } });
+    const enrolment = { format: ENROLMENT_FORMAT, server: SOURCE, publicKey: signer.publicKey, enrolledAt: NOW };
+    await store.put(keys.enrolment(SOURCE), encodeDocument(enrolment));
+    writeTree(source, { 'a.ini': 'UnlockCode=1234\nname=x\n', 'b.txt': 'all of it\n' });
+    const destination = join(testFolder(), 'destination');
+    writeTree(destination, {});
+    control.start(DESTINATION, destination);
+    const { header, operations, source: stock } = await control.plan();
+    for (const [path, lines] of [
+      ['a.ini', [`UnlockCode=${MASK}`, 'name=x']],
+      ['b.txt', [MASK]],
+    ] as const) {
+      const { text } = await look(path, { ...header, sync: stock.receipt.sync } as PartHeader, operations);
+      expect(linesOf(text)).toEqual(lines);
+    }
   });
 
   it('shows that a secret has changed, and not which it was or is', async () => {

@@ -244,6 +244,29 @@ export function describeObjectStore(name: string, { open, gaps = {} }: ContractS
         await inParallel(expected, (key) => store.put(key, bytes(key)));
         expect((await infosOf(store, 'many/')).map(({ key }) => key)).toEqual([...expected].sort());
       });
+
+      promise('lists the folders right below a prefix, as their keys sort', async () => {
+        for (const key of ['a/x', 'f/b/1', 'f/b/2/3', 'f/b-c/1', 'f/a/1', 'f/file', 'g/x/1'])
+          await store.put(key, bytes('x'));
+        expect(await foldersOf(store, 'f/')).toEqual(['a', 'b-c', 'b']);
+        expect(await foldersOf(store, 'f/b/')).toEqual(['2']);
+        expect(await foldersOf(store, '')).toEqual(['a', 'f', 'g']);
+        for (const prefix of ['n/', 'f/file/', '../', '/']) expect(await foldersOf(store, prefix)).toEqual([]);
+      });
+
+      promise('lists folders from a name, or from what it begins with, on', async () => {
+        await inParallel(['a1', 'b1', 'b2', 'c1'], (name) => store.put(`f/${name}/x`, bytes('x')));
+        expect(await foldersOf(store, 'f/', 'b')).toEqual(['b1', 'b2', 'c1']);
+        expect(await foldersOf(store, 'f/', 'b2')).toEqual(['b2', 'c1']);
+        expect(await foldersOf(store, 'f/', 'd')).toEqual([]);
+      });
+
+      promise('lists thousands of folders', async () => {
+        const expected = Array.from({ length: 1050 }, (_, index) => String(10_000 + index));
+        await inParallel(expected, (name) => store.put(`many/${name}/x`, bytes(name)));
+        expect(await foldersOf(store, 'many/')).toEqual(expected);
+        expect(await foldersOf(store, 'many/', '10040')).toEqual(expected.slice(40));
+      });
     });
 
     describe('keys', () => {
@@ -290,6 +313,7 @@ export function describeObjectStore(name: string, { open, gaps = {} }: ContractS
           store.replace('kept', bytes('y'), etag, options),
           store.delete('kept', options),
           infosOf(store, '', options.signal),
+          Array.fromAsync(store.listFolders('', options)),
         ];
         for (const outcome of await Promise.allSettled(calls)) expect(outcome).toMatchObject({ reason });
         expect(await store.get('kept')).toEqual({ body: bytes('x'), etag });
@@ -327,6 +351,10 @@ export function describeObjectStore(name: string, { open, gaps = {} }: ContractS
       expect(Object.keys(gaps).filter((title) => !titles.has(title))).toEqual([]);
     });
   });
+}
+
+async function foldersOf(store: ObjectStore, prefix: string, from?: string): Promise<string[]> {
+  return Array.fromAsync(store.listFolders(prefix, { from }));
 }
 
 async function infosOf(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<ObjectInfo[]> {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { assertDecisionHolds, assertMayVote, type Decision, tally, type Vote, voteSchema } from '#core/approval.ts';
 import { DecisionRefused } from '#core/errors.ts';
 import type { PlannedDestination } from '#core/plan.ts';
+import { createSyncId } from '#core/sync.ts';
 import { digest, POLICY, plannedChanges, samplePlan } from './samples.ts';
 
 const plan = samplePlan();
@@ -26,7 +27,9 @@ describe('a vote', () => {
   });
 
   test.each<[string, Partial<Vote>, RegExp]>([
+    ['on another sync', { sync: createSyncId(new Date(0), '0a1b2') }, /a vote on sync/],
     ['on another plan', { plan: digest('another') }, /look at that plan/],
+    ['without the short code', { withoutCode: true, groups: [] }, /short code of the plan is missing/],
     ['in the moment that the plan expires', { at: plan.expiresAt }, /expired/],
     ['of approval by the one who asked', { by: plan.requestedBy }, /cannot approve it/],
   ])('is refused %s', (_, change, message) => {
@@ -46,6 +49,55 @@ describe('a vote', () => {
   test('with an unknown field is none', () => {
     expect(voteSchema.safeParse(vote()).success).toBe(true);
     expect(voteSchema.safeParse({ ...vote(), weight: 2 }).success).toBe(false);
+  });
+});
+
+describe('where the policy names who may, a vote', () => {
+  const approvers = { people: ['manager'], groups: { 'shift-leads': ['bert'], operations: [] } };
+  const named = samplePlan({ policy: { ...POLICY, approvers } });
+  const cast = (change: Partial<Vote>) => assertMayVote(named, vote({ plan: named.digest, ...change }));
+
+  test.each<[string, Partial<Vote>]>([
+    ['of somebody who is named', { by: 'manager' }],
+    ['of somebody who is named, whatever the identity provider says', { by: 'manager', groups: [] }],
+    ['of a member by the list, where nobody was asked', { by: 'bert' }],
+    ['of a member by what the identity provider says', { by: 'outsider', groups: ['operations'] }],
+  ])('%s counts', (_, change) => {
+    expect(() => cast(change)).not.toThrow();
+    expect(() => cast({ ...change, decision: 'REJECTED' })).not.toThrow();
+  });
+
+  test.each<[string, Partial<Vote>]>([
+    ['of somebody else', { by: 'outsider' }],
+    ['of a member by the list whom the identity provider does not say to be one', { by: 'bert', groups: [] }],
+    ['of a member of another group', { by: 'outsider', groups: ['visitors', 'constructor', '__proto__'] }],
+    ['of somebody who is called like a group', { by: 'shift-leads' }],
+  ])('%s does not', (_, change) => {
+    for (const decision of ['APPROVED', 'REJECTED'] as const) {
+      expect(() => cast({ ...change, decision })).toThrow(DecisionRefused);
+      expect(() => cast({ ...change, decision })).toThrow(
+        /it takes manager, a member of shift-leads or a member of operations/,
+      );
+    }
+  });
+
+  test('that does not count makes no decision that holds', () => {
+    const decision = tally(named, [vote({ plan: named.digest, by: 'outsider' })]);
+    expect(() => decision && assertDecisionHolds(named, decision)).toThrow(/outsider is none of those/);
+  });
+
+  test('binds the plan to who may approve it', () => {
+    expect(named.digest).not.toBe(plan.digest);
+  });
+});
+
+describe('where the policy takes a sign-in instead of the code, a vote', () => {
+  const lenient = samplePlan({ policy: { ...POLICY, signInInsteadOfCode: true } });
+  const cast = (change: Partial<Vote>) => assertMayVote(lenient, vote({ plan: lenient.digest, ...change }));
+
+  test('may come without it from whom an identity provider knows, and from nobody else', () => {
+    expect(() => cast({ withoutCode: true, groups: [] })).not.toThrow();
+    expect(() => cast({ withoutCode: true })).toThrow(/short code of the plan is missing/);
   });
 });
 
@@ -132,6 +184,7 @@ describe('a decision', () => {
     ],
     ['to reject, made of approvals', { decision: 'REJECTED' }],
     ['on another plan', { plan: plan.digest }],
+    ['on another sync', { sync: createSyncId(new Date(0), '0a1b2') }],
   ])('does not hold %s', (_, change) => {
     expect(() => assertDecisionHolds(strictPlan, { ...decision, ...change })).toThrow(DecisionRefused);
   });

@@ -87,6 +87,21 @@ describe('a line that is read as bytes', () => {
     }
   });
 
+  test.each(['a', 'ab', 'abc', 'configuration'])('is looked at as strictly behind one of its own class, %s', (name) => {
+    const [first, line] = [lineOf({ class: name, path: 'a' }), lineOf({ class: name, path: 'b' })];
+    const readBehindFirst = (text: string) => {
+      const block = Buffer.from(`${first}\n${text}\n`);
+      const plain = new PlainLines(() => undefined);
+      return plain.read(block, { start: 0, end: block.length, last: BEFORE }).lines === 2;
+    };
+    expect(readBehindFirst(line)).toBe(true);
+    for (let at = 0; at < line.length; at++) {
+      const other = `${line.slice(0, at)}${line[at] === '~' ? '}' : '~'}${line.slice(at + 1)}`;
+      expect({ other, isRead: readBehindFirst(other) }).toEqual({ other, isRead: false });
+      expect(readBehindFirst(line.slice(0, at))).toBe(false);
+    }
+  });
+
   test('is none with a byte too many or too few that the parser refuses', () => {
     const line = lineOf({});
     for (let at = 0; at < line.length; at++) {

@@ -19,6 +19,7 @@ const FLEET: Fleet = {
   approvers: 2,
   pollSeconds: 5,
   statusSeconds: 10,
+  watchingHours: 0,
 };
 
 const MEMORY = { memory: 512 };
@@ -32,6 +33,7 @@ const STACK: Stack = {
     apply: MEMORY,
     signal: MEMORY,
     report: MEMORY,
+    console: MEMORY,
   },
   noncurrentDays: 30,
   accessLogDays: 30,
@@ -73,6 +75,16 @@ describe('the bill', () => {
   it('has the transitions of four syncs to nine destinations in one wave', async () => {
     // 10 and 3 a wave, TakeInventory ten times, Apply nine times; the execution and its nineteen children.
     expect(line(await billOf(), 'states entered')).toMatchObject({ quantity: 4 * (13 + 10 + 9 + 1 + 10 + 9) });
+  });
+
+  it('has what browsers ask the console in ten hours, and nothing of it where there is none', async () => {
+    const bill = await billOf({ watchingHours: 10 });
+    expect(line(bill, 'looks of browsers')).toMatchObject({ quantity: 12_000, dollars: expect.closeTo(0.012, 6) });
+    // Verdict and cancellation, and two of each of the nine.
+    expect(line(bill, 'requests that read, of the console')).toMatchObject({ quantity: 12_000 * 20 });
+    expect(line(bill, 'secret of the console')).toMatchObject({ dollars: 0.4 });
+    const { lines } = await billOf();
+    expect(lines.filter(({ service, what }) => /console|browsers/.test(`${service} ${what}`))).toEqual([]);
   });
 
   it('is the sum of its lines, each a quantity by its price, and nothing in it is no number', async () => {

@@ -109,7 +109,8 @@ describe('the estimate of a plan is within 5 % of the bytes that are really fetc
     release(3);
     const [behind, current] = await sync('behind', 'current');
     for (const destination of [behind, current]) expectWithinFivePercent(destination);
-    expect(current?.estimate?.bytes).toBeLessThan(100 * KIB);
+    // With what lies between two pieces that it wants, where that costs less than another call.
+    expect(current?.estimate?.bytes).toBeLessThan(150 * KIB);
     expect([behind, current].map((one) => typeof one?.estimate?.seconds)).toEqual(['number', 'number']);
   });
 

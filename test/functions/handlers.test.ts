@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import * as z from 'zod';
 import { StoreExecutions } from '#adapters/store-executions.ts';
 import { keys, orderId } from '#core/keys.ts';
 import { serverIdSchema } from '#core/server.ts';
@@ -39,6 +40,18 @@ describe('the Lambda handlers', () => {
     ]);
     expect(world.asked.ses.requests).toHaveLength(2);
     expect(await world.store.head(keys.execution(sync))).toBeUndefined();
+  });
+
+  it('lead in their mails to the console of the stack, whose address has to be one', async () => {
+    vi.stubEnv('LOCKSTEP_CONSOLE_URL', 'https://stack.example.org');
+    const { sync } = await carrySync();
+    const mails = world.asked.ses.requests.map(({ body }) => textOf(body));
+    expect(mails).toHaveLength(2);
+    for (const mail of mails)
+      expect(mail).toMatch(new RegExp(`https://stack\\.example\\.org/(approvals|syncs)/${sync}`));
+    vi.stubEnv('LOCKSTEP_CONSOLE_URL', 'http://stack.example.org');
+    vi.resetModules();
+    await expect((await world.handlerOf('approval'))({ sync, token: 'one' })).rejects.toThrow('LOCKSTEP_CONSOLE_URL');
   });
 
   it('write no task token, no signature, no credential and no content into any log', async () => {
@@ -257,6 +270,12 @@ function recordOf(messageId: string, key: string) {
     messageId,
     body: JSON.stringify({ source: 'aws.s3', detail: { bucket: { name: 'fleet' }, object: { key } } }),
   };
+}
+
+/** Of a message as SES was given it. */
+function textOf(body: unknown): string {
+  const { Content } = z.object({ Content: z.object({ Raw: z.object({ Data: z.string() }) }) }).parse(body);
+  return Buffer.from(Content.Raw.Data, 'base64').toString().replaceAll('=\r\n', '').replaceAll('=3D', '=');
 }
 
 function told(): string[] {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StoreExecutions } from '#adapters/store-executions.ts';
-import { StoreTransient } from '#core/errors.ts';
+import { ServicePermanent, StoreTransient } from '#core/errors.ts';
 import { keys, parseExecutionKey, parseSignalKey } from '#core/keys.ts';
 import type { ManifestEntry } from '#core/manifest.ts';
 import { serverIdSchema } from '#core/server.ts';
@@ -31,6 +31,8 @@ if (program === undefined) {
     const agents: FakeAgent[] = [];
     const trouble: string[] = [];
     let failNext: string | undefined;
+    let hurried = {};
+    let mute = false;
     let fleets = 0;
     const ended = new AbortController();
 
@@ -39,9 +41,15 @@ if (program === undefined) {
         failNext = undefined;
         throw new StoreTransient('some/key', 'not now');
       }
+      if (mute && Object(payload).step === 'remind') throw new ServicePermanent('mail', 'no');
       const opened = handlers.get(name) ?? world.handlerOf(name);
       handlers.set(name, opened);
-      return (await opened)(payload);
+      const answer = await (await opened)(payload);
+      return name === 'plan' ? { ...Object(answer), ...hurried } : answer;
+    };
+
+    const unhurry = () => {
+      [hurried, mute] = [{}, false];
     };
 
     /** As EventBridge and the two queues do. */
@@ -122,6 +130,11 @@ if (program === undefined) {
       );
     }
 
+    /** Nothing before the execution is begun. */
+    async function pathSoFar(sync: SyncId): Promise<string[]> {
+      return await stepFunctions.pathOf(sync).catch((): string[] => []);
+    }
+
     async function ending(sync: SyncId) {
       const execution = await until(async () => {
         const found = await stepFunctions.statusOf(sync).catch(() => undefined);
@@ -165,11 +178,29 @@ if (program === undefined) {
     });
 
     test('fails as expired when nobody decides', async () => {
-      const timeouts = { offlineSeconds: 3, inventorySeconds: 60, applySeconds: 60, approvalSeconds: 1 };
-      const { path, ...rest } = await ending(await request(await addFleet(NEW, OLD), { timeouts }));
+      onTestFinished(unhurry);
+      hurried = { approvalSeconds: 1, lastSeconds: 1 };
+      const { path, ...rest } = await ending(await request(await addFleet(NEW, OLD)));
       expect(rest).toMatchObject({ status: 'FAILED', error: 'SyncNotSucceeded', verdict: 'EXPIRED' });
-      expect(path).toContain('Expired');
+      expect(path).toEqual(expect.arrayContaining(['Approval', 'Remind', 'LastCall', 'Expired']));
     });
+
+    test.each([
+      ['', false],
+      [', also when that cannot be done', true],
+    ])(
+      'reminds when three quarters of the time are over%s, and takes the decision that comes then',
+      async (_, isMute) => {
+        onTestFinished(unhurry);
+        [hurried, mute] = [{ approvalSeconds: 1, lastSeconds: 120 }, isMute];
+        const timeouts = { offlineSeconds: 3, inventorySeconds: 60, applySeconds: 60, approvalSeconds: 600 };
+        const sync = await request(await addFleet(NEW, OLD), { timeouts, notify: ['approver@example.org'] });
+        await until(async () => (await pathSoFar(sync)).includes('LastCall') || undefined);
+        expect(await world.store.head(keys.approvalReminded(sync))).toEqual(isMute ? undefined : expect.anything());
+        await vote(sync, 'APPROVED');
+        expect(await ending(sync)).toMatchObject({ status: 'SUCCEEDED', verdict: 'SUCCEEDED' });
+      },
+    );
 
     test('halts behind a wave that spends the error budget, and attempts no more', async () => {
       const fleet = await addFleet(NEW, OLD, OLD);

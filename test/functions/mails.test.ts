@@ -87,7 +87,7 @@ describe('the mail that asks for an approval', () => {
     });
     const { text } = await approvalMail({ plan: planOf([...quiet, withChanges(7_777)]), to: ['a@example.org'] });
     expect(text).toContain('plant-a/tm7777: 1 B in changed files');
-    expect(text).toContain('and 4951 more destination(s), of which 0 would be written');
+    expect(text).toContain('and 4,951 more destinations, of which 0 would be written');
     expect(text.length).toBeLessThan(25_000);
   });
 });
@@ -130,6 +130,39 @@ describe('the HTML of the mails', () => {
     expect(html).toContain(`<a href="${link}"`);
     expect(text).toContain(link);
     expect((await approvalMail({ plan, to: [] })).html).not.toContain('<a ');
+  });
+
+  it('names each destination that has files changed by hand, and how many there are in all', async () => {
+    const edited = (index: number): PlannedDestination => {
+      const files = [{ edit: 'edited' as const, path: `by-hand-${index}.cfg` }];
+      return { ...withChanges(index), localEdits: { since: TIME, count: 1, files } } as PlannedDestination;
+    };
+    const quiet = Array.from({ length: 100 }, (_, index) => withChanges(index + 100));
+    const mail = await approvalMail({ plan: planOf([...quiet, edited(1), edited(2)]), to: [] });
+    for (const said of [mail.text, mail.html])
+      for (const shown of ['by-hand-1.cfg', 'by-hand-2.cfg', 'Changed at 2 destinations', '2 files in all'])
+        expect(said).toContain(shown);
+  });
+
+  it('says how many have to approve, and who may', async () => {
+    const plan = planOf([withChanges(1)]);
+    const approvers = { people: ['manager'], groups: { '<leads>': [] } };
+    const policy = { ...plan.policy, approvals: 2, approvers };
+    const mail = await approvalMail({ plan: { ...plan, policy }, to: [] });
+    expect(mail.text).toContain('2 approvals by different people: manager or a member of <leads>');
+    expect(mail.html).toContain('manager or a member of &lt;leads&gt;');
+  });
+
+  it('stays below what mail programs show, however long the names are', async () => {
+    const path = '&'.repeat(4000);
+    const long = Array.from({ length: 60 }, (_, index): PlannedDestination => {
+      const files = Array.from({ length: 20 }, () => ({ edit: 'edited' as const, path }));
+      const notable = Array.from({ length: 20 }, () => ({ change: 'update' as const, path, size: 1 }));
+      return { ...withChanges(index), notable, localEdits: { since: TIME, count: 99, files } } as PlannedDestination;
+    });
+    const { html = '', text } = await approvalMail({ plan: planOf(long), to: [] });
+    expect(html).toContain('would not fit into a mail');
+    for (const said of [html, text]) expect(said.length).toBeLessThan(100_000);
   });
 
   it('of a long list holds only the beginning', async () => {

@@ -122,6 +122,7 @@ describe('a sweep', () => {
   });
 
   it('touches nothing but snapshots, indexes and packs', async () => {
+    await store.put(keys.audit(new Date(0), 'aa'), Buffer.from('{}'));
     const others = async () => (await present()).filter((one) => !/^(snapshots|indexes|packs|sweep)\//.test(one));
     const before = await others();
     await sweep(ALL);

@@ -93,7 +93,7 @@ describe('a rollback', () => {
     const { sync } = await carryOut(rollback(past));
     const [asked, told] = fleet.mails.slice(-2);
     expect(asked?.subject).toContain(`rollback ${sync} of sync ${past.sync}`);
-    expect(asked?.text).toContain(`asks to roll back sync ${past.sync} at 2 destination(s)`);
+    expect(asked?.text).toContain(`asks to roll back sync ${past.sync} at 2 destinations`);
     expect(asked?.text).not.toContain('overwrite the corresponding files');
     expect(told?.text).toContain(`Rollback ${sync} of sync ${past.sync}: SUCCEEDED`);
   });

@@ -31,6 +31,9 @@ export function mortalStore(store: ObjectStore, death: Death): MortalStore {
     async *list(prefix, options) {
       yield* await until(undefined, async () => store.list(prefix, options));
     },
+    async *listFolders(prefix, options) {
+      yield* await until(undefined, async () => store.listFolders(prefix, options));
+    },
   };
   return { store: mortal, died };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assertAwaited } from '#agents/assert-awaited.ts';
 import type { AgentContext } from '#agents/context.ts';
-import { takeSnapshot } from '#agents/snapshot.ts';
+import { SnapshotTaking } from '#agents/snapshot.ts';
 import { WorkerPool } from '#agents/worker-pool.ts';
 import { type Chunk, decodeIndex } from '#core/chunk-index.ts';
 import { type Sha256, sha256 } from '#core/digest.ts';
@@ -82,15 +82,15 @@ export class ReleasingSource {
     const order = { order: orderId(sync, 'inventory', SOURCE), server: SOURCE, sync } as unknown as Order;
     const { signal } = new AbortController();
     const manifest = createManifest(sha256('profile'), Object.entries(this.#tree).map(entryOf));
-    const { digest } = await takeSnapshot({
+    const taking = new SnapshotTaking({
       store,
       root: this.#root,
-      manifest,
       stateFolder: join(this.#folder, 'state'),
       workers,
       now: this.#now,
       assertAwaited: () => assertAwaited({ store } as AgentContext, order, signal),
     });
+    const { digest } = await taking.take(manifest);
     await store.put(keys.manifest(SOURCE, manifest.summary.manifest), encodeManifest(manifest));
     const receipt = keys.receipt(SOURCE, orderId(sync, 'inventory', SOURCE));
     await store.create(receipt, encodeDocument({ payload: { snapshot: digest } }));

@@ -148,12 +148,30 @@ async function read(
 }
 
 async function list({ store }: Bucket, query: URLSearchParams, response: ServerResponse): Promise<void> {
-  const after = query.get('continuation-token') ?? '';
-  const all = (await Array.fromAsync(store.list(query.get('prefix') ?? ''))).filter(({ key }) => key > after);
+  const after = query.get('continuation-token') ?? query.get('start-after') ?? '';
+  const prefix = query.get('prefix') ?? '';
+  if (query.has('delimiter')) return await listFolders(store, { prefix, after }, response);
+  const all = (await Array.fromAsync(store.list(prefix))).filter(({ key }) => key > after);
   const page = all.slice(0, PAGE);
   const next = all.length > PAGE ? `<NextContinuationToken>${page.at(-1)?.key}</NextContinuationToken>` : '';
   const counts = `<KeyCount>${page.length}</KeyCount><IsTruncated>${all.length > PAGE}</IsTruncated>${next}`;
   sendXml(response, `<ListBucketResult>${counts}${page.map(entryOf).join('')}</ListBucketResult>`);
+}
+
+/** As far as a store asks for it: what lies right below the prefix, and is no folder, is left out. */
+async function listFolders(
+  store: ObjectStore,
+  { after, prefix }: { readonly prefix: string; readonly after: string },
+  response: ServerResponse,
+): Promise<void> {
+  const all = (await Array.fromAsync(store.listFolders(prefix)))
+    .map((name) => `${prefix}${name}/`)
+    .filter((folder) => folder > after);
+  const page = all.slice(0, PAGE);
+  const next = all.length > PAGE ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : '';
+  const counts = `<KeyCount>${page.length}</KeyCount><IsTruncated>${all.length > PAGE}</IsTruncated>${next}`;
+  const folders = page.map((folder) => `<CommonPrefixes><Prefix>${folder}</Prefix></CommonPrefixes>`).join('');
+  sendXml(response, `<ListBucketResult>${counts}${folders}</ListBucketResult>`);
 }
 
 function entryOf({ etag, key, modified, size }: ObjectInfo): string {

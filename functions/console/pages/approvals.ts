@@ -3,13 +3,16 @@ import { bodyLimit } from 'hono/body-limit';
 import { html } from 'hono/html';
 import * as z from 'zod';
 import type { Decision, Vote } from '#core/approval.ts';
+import { isApprover, nameApprovers } from '#core/approvers.ts';
 import { sha256Schema } from '#core/digest.ts';
 import { DecisionRefused } from '#core/errors.ts';
 import { type Plan, type PlannedDestination, shortCode } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
 import { removalShare, removalsOf, unacknowledgedIn } from '#core/removals.ts';
 import type { SyncId, SyncRequest } from '#core/sync.ts';
-import { castVote, type VoteCast } from '../../approval/cast-vote.ts';
+import { assertCounted } from '../../approval/assert-counted.ts';
+import { castVote, type Word } from '../../approval/cast-vote.ts';
+import { count } from '../../count.ts';
 import { describeAllowances, describeNotices, mostUrgentFirst } from '../../describe-notices.ts';
 import { describeMode, describeUnwritten, describeWish } from '../../describe-plan.ts';
 import { describeAllEstimates, describeEstimate } from '../../describe-transfer.ts';
@@ -20,8 +23,9 @@ import type { ConsoleContext, ConsoleEnvironment, ConsoleParts } from '../consol
 import { parseSyncId } from '../parse-sync-id.ts';
 import { type Html, page } from '../parts/layout.ts';
 import { table } from '../parts/table.ts';
-import { badge, bytes, count, moment } from '../parts/words.ts';
+import { badge, bytes, moment } from '../parts/words.ts';
 import { has, requireForm } from '../session.ts';
+import { voterOf } from '../voter-of.ts';
 import { classTable } from './plan-summary.ts';
 import { problemPage } from './problem.ts';
 
@@ -43,17 +47,18 @@ export function approvalPages(parts: ConsoleParts): Hono<ConsoleEnvironment> {
 
   app.post('/:sync', limited, requireForm('approver'), async (context) => {
     const sync = parseSyncId(context.req.param('sync'));
-    const { person } = context.get('session');
     try {
-      const wish = await readForm(context, sync, person);
+      const wish = await readForm(context, sync);
       const controlKey = await parts.controlKey();
       if (controlKey === undefined) throw new DecisionRefused('the store does not say yet who may sign plans');
       const cast = await castVote({ store, now, controlKey }, wish);
       assertCounted(cast);
       const { vote } = cast;
       const decided = cast.decision?.decision ?? null;
-      parts.log('decision', { person, sync, plan: vote.plan, vote: vote.decision, decided, via: vote.via });
-      return show(context, 'Your decision is recorded', recordedBody(cast));
+      const { decision: word, plan, via } = vote;
+      await context.get('audit')({ event: 'decision', sync, plan, vote: word, decided, via });
+      // The page of the approval says what was recorded, and loading it again sends nothing.
+      return context.redirect(`/approvals/${sync}`, 303);
     } catch (error) {
       if (!(error instanceof DecisionRefused)) throw error;
       context.set('problem', error.message);
@@ -76,7 +81,7 @@ const limited = bodyLimit({
 
 const formSchema = z.object({
   plan: sha256Schema,
-  code: z.string().max(40),
+  code: z.string().trim().max(40).default(''),
   decision: z.enum(['APPROVED', 'REJECTED']),
   removals: z
     .string()
@@ -88,23 +93,24 @@ const formSchema = z.object({
 
 const FIELDS = {
   plan: 'The form names no plan: load the page again.',
-  code: 'The short code is missing.',
+  code: 'The short code is longer than any.',
   decision: 'Choose whether to approve or to reject.',
   removals: 'The number of removals is no number.',
   comment: 'The comment is longer than 1,000 characters.',
 } as const;
 
 /** What the person wants recorded; throws DecisionRefused where the form does not say it. */
-async function readForm(context: ConsoleContext, sync: SyncId, by: string): Promise<Omit<Vote, 'format' | 'at'>> {
+async function readForm(context: ConsoleContext, sync: SyncId): Promise<Word> {
   const parsed = formSchema.safeParse(await context.req.parseBody());
   if (!parsed.success) throw new DecisionRefused(describeIssues(parsed.error));
   const { code, comment, decision, plan, removals } = parsed.data;
-  if (!isCode(code, plan))
+  if (code !== '' && !isCode(code, plan))
     throw new DecisionRefused(
       'the short code that was typed is not that of the plan on the page: read it there, and look at what it stands for',
     );
   return {
-    ...{ sync, plan, decision, by, via: 'console' },
+    ...{ ...voterOf(context.get('session')), sync, plan, decision, via: 'console' },
+    ...(code === '' && { withoutCode: true as const }),
     ...(comment !== '' && { comment }),
     ...(decision === 'APPROVED' && removals !== '' && { acknowledgedRemovals: Number(removals) }),
   };
@@ -121,31 +127,27 @@ function isCode(typed: string, plan: Plan['digest']): boolean {
   return plain(typed) === plain(shortCode(plan));
 }
 
-/** Of two at once one was first: the other's vote lies there and counts for nothing. */
-function assertCounted({ decision, vote }: VoteCast): void {
-  if (decision === undefined || decision.votes.some(({ by }) => by === vote.by)) return;
-  throw new DecisionRefused(`somebody else was first: this sync was ${describeDecision(decision)}`);
-}
-
-function describeDecision({ decision, votes }: Decision): string {
-  return `${decision.toLowerCase()}, by ${votes.map(({ at, by }) => `${printable(by)} at ${at}`).join(', ')}`;
-}
-
 function refusedBody(sync: SyncId, reason: string): Html {
   return html`<p class="notice">${printable(reason)}</p>
     <p><a href="/approvals/${sync}">Back to the plan</a>, which shows what has been decided, by whom and when.</p>`;
 }
 
-function recordedBody({ decision, vote }: VoteCast): Html {
-  const verb = vote.decision === 'APPROVED' ? 'approved' : 'rejected';
-  return html`<p>You have ${verb} plan <code>${shortCode(vote.plan)}</code>.
-      ${decision === undefined ? 'More people have to approve it before anything is written.' : AFTERWARDS[decision.decision]}</p>
-    <p><a href="/syncs/${vote.sync}">Follow the sync</a>, or look at <a href="/approvals">what else waits</a>.</p>`;
+/** What this person has said, whenever he looks. */
+function ownVote({ decision, state, votes }: ApprovalView, context: ConsoleContext): Html | string {
+  const own = votes.find(({ by }) => by === context.get('session').person);
+  if (own === undefined) return '';
+  const verb = own.decision === 'APPROVED' ? 'approved' : 'rejected';
+  const counts = decision === undefined || decision.votes.some(({ by }) => by === own.by);
+  const stands = state === 'waiting' ? 'More people have to approve it before anything is written.' : '';
+  const outcome = decision === undefined ? stands : counts ? AFTERWARDS[decision.decision] : TOO_LATE;
+  return html`<p class="notice" role="status">You have ${verb} plan <code>${shortCode(own.plan)}</code>, at ${moment(own.at)};
+    that is recorded, and a vote cannot be changed. ${outcome}</p>`;
 }
 
+const TOO_LATE = 'Somebody else was first: it was decided without your vote.';
 const AFTERWARDS = {
-  APPROVED: 'That was all it needed: the destinations are being written now.',
-  REJECTED: 'The sync ends here; nothing has been written.',
+  APPROVED: 'That was all it needed: the destinations are written now.',
+  REJECTED: 'The sync ends here; nothing is written.',
 } as const;
 
 function listBody({ decided, waiting }: Approvals): Html {
@@ -187,6 +189,7 @@ function waitingRow({ request, votes }: ApprovalView, plan: Plan) {
 function approvalBody(view: ApprovalView, context: ConsoleContext): Html {
   const { plan, request, state } = view;
   return html`<p>${stateNote(view)}</p>
+    ${ownVote(view, context)}
     ${plan === undefined ? '' : planBody(plan, view)}
     ${plan !== undefined && state === 'waiting' ? decideSection(plan, view.votes, context) : ''}
     <p><a href="/syncs/${request.sync}">The sync itself</a> · <a href="/approvals">All approvals</a></p>`;
@@ -233,13 +236,18 @@ function planBody(plan: Plan, { request, votes }: ApprovalView): Html {
       ${all === undefined ? '' : html`<dt>To be transferred</dt><dd>${all}</dd>`}
       <dt>Expires</dt><dd>${moment(plan.expiresAt)}</dd>
       <dt>Short code</dt><dd><code>${shortCode(plan.digest)}</code> <small>of plan sha256:${plan.digest}</small></dd>
-      <dt>Approvals</dt><dd>${approvalsIn(votes)} of the ${plan.policy.approvals} needed, by different people</dd>
+      <dt>Approvals</dt><dd>${approvalsIn(votes)} of the ${plan.policy.approvals} needed, by different people${whoMay(plan)}</dd>
     </dl>
     ${votes.length === 0 ? '' : votesTable(votes)}
     ${classTable('Differences at all destinations, by class', sumByClass(plan))}
     <p><a href="/syncs/${plan.sync}/differences">All differences, by destination and file</a></p>
     ${destinationsTable(plan)}
     ${filesTable(plan)}`;
+}
+
+function whoMay({ policy }: Plan): string {
+  const named = nameApprovers(policy);
+  return named === undefined ? '' : `; whose word counts: ${printable(named)}`;
 }
 
 function votesTable(votes: readonly Vote[]): Html {
@@ -295,18 +303,20 @@ function filesTable({ destinations }: Plan): Html {
 const CHANGES = { create: 'created', update: 'updated', remove: 'removed' } as const;
 
 function decideSection(plan: Plan, votes: readonly Vote[], context: ConsoleContext): Html {
-  const { person } = context.get('session');
-  const own = votes.find(({ by }) => by === person);
-  if (own !== undefined)
-    return html`<p class="notice">You have voted (${own.decision.toLowerCase()}, ${moment(own.at)}); a vote cannot be changed.</p>`;
+  const session = context.get('session');
+  if (votes.some(({ by }) => by === session.person)) return html``;
   if (!has(context, 'approver'))
     return html`<p class="notice">You may look at this plan; deciding on it takes the role approver.</p>`;
+  if (!isApprover(plan.policy, voterOf(session)))
+    return html`<p class="notice">You may look at this plan; your word on it does not count. It takes
+      ${printable(nameApprovers(plan.policy) ?? '')}.</p>`;
   return decideForm(plan, context);
 }
 
 /** Neither word is chosen beforehand: a form that is sent as it is decides nothing. */
 function decideForm(plan: Plan, context: ConsoleContext): Html {
-  const { formKey, person } = context.get('session');
+  const { formKey, method, person } = context.get('session');
+  const takesSignIn = method === 'oidc' && plan.policy.signInInsteadOfCode === true;
   const isBarred = person === plan.requestedBy && !plan.policy.requesterMayApprove;
   return html`<section aria-labelledby="decide"><h2 id="decide">Decide</h2>
     ${isBarred ? html`<p class="notice">You asked for this sync and so cannot approve it; somebody else can. You may reject it.</p>` : ''}
@@ -318,9 +328,7 @@ function decideForm(plan: Plan, context: ConsoleContext): Html {
           write these destinations</label></div>
         <div class="field"><label><input type="radio" name="decision" value="REJECTED" required> Reject: write nothing</label></div>
       </fieldset>
-      <div class="field"><label for="code">Short code of the plan</label>
-        <input id="code" name="code" required maxlength="40" spellcheck="false" aria-describedby="code-hint">
-        <p class="hint" id="code-hint">Eight characters, above and in the mail: shows that you mean this plan and no other.</p></div>
+      ${takesSignIn ? html`<p class="hint">You are signed in by your organisation: the short code need not be typed.</p>` : CODE_FIELD}
       ${removalsField(plan)}
       <div class="field"><label for="comment">Comment</label>
         <textarea id="comment" name="comment" maxlength="1000" rows="3" aria-describedby="comment-hint"></textarea>
@@ -328,6 +336,10 @@ function decideForm(plan: Plan, context: ConsoleContext): Html {
       <p><button class="primary">Record my decision</button></p>
     </form></section>`;
 }
+
+const CODE_FIELD = html`<div class="field"><label for="code">Short code of the plan</label>
+        <input id="code" name="code" required maxlength="40" spellcheck="false" aria-describedby="code-hint">
+        <p class="hint" id="code-hint">Eight characters, above and in the mail: shows that you mean this plan and no other.</p></div>`;
 
 function removalsField(plan: Plan): Html {
   if (unacknowledgedIn(plan).length === 0) return html``;

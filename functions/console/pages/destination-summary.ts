@@ -1,11 +1,12 @@
 import { html } from 'hono/html';
 import type { Plan, PlannedDestination } from '#core/plan.ts';
 import { removalShare } from '#core/removals.ts';
+import { count } from '../../count.ts';
 import { describeEstimate } from '../../describe-transfer.ts';
 import { sumByClass } from '../../sum-changes.ts';
 import type { Html } from '../parts/layout.ts';
 import { shownPath } from '../parts/paths.ts';
-import { badge, bytes, count, moment } from '../parts/words.ts';
+import { badge, bytes, moment } from '../parts/words.ts';
 import { classTable, lossesOf, troubleOf } from './plan-summary.ts';
 
 type Changes = Extract<PlannedDestination, { readonly outcome: 'changes' }>;

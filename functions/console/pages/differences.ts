@@ -1,18 +1,19 @@
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import { BadInput, InvalidDocument } from '#core/errors.ts';
-import { keys } from '#core/keys.ts';
-import { hasChanges, type OpenPart, openPart, type Plan, type PlannedDestination, shortCode } from '#core/plan.ts';
+import { orderId } from '#core/keys.ts';
+import { hasChanges, type Plan, shortCode } from '#core/plan.ts';
+import { type SecretRules, secretsAt } from '#core/secret-rules.ts';
 import type { SyncId } from '#core/sync.ts';
+import { count } from '../../count.ts';
 import { mostUrgentFirst } from '../../describe-notices.ts';
 import { sumByClass } from '../../sum-changes.ts';
-import { loadPlan, loadRequest } from '../../sync-documents.ts';
+import { loadPlan, loadReceipt, loadRequest } from '../../sync-documents.ts';
 import type { ConsoleContext, ConsoleEnvironment, ConsoleParts } from '../console-parts.ts';
-import { findOperation, findOperations } from '../find-operations.ts';
+import { findOperation, findOperations, openPartOf } from '../find-operations.ts';
 import { parseSyncId } from '../parse-sync-id.ts';
 import { page } from '../parts/layout.ts';
 import { linkTo, moreLinks, shownPath, takeWithin } from '../parts/paths.ts';
-import { count } from '../parts/words.ts';
 import { readSides } from '../read-sides.ts';
 import { destinationSummary } from './destination-summary.ts';
 import { fileDifferences } from './file-differences.ts';
@@ -94,7 +95,15 @@ async function showFile(context: ConsoleContext, parts: ConsoleParts): Promise<R
   if (part === undefined || operation === undefined)
     throw new BadInput(`the plan of sync ${sync} changes no such file at ${planned.server}: ${shownPath(path)}`);
   const sides = await readSides(parts.store, part.header, operation);
-  return await show(context, sync, fileDifferences({ operation, server: planned.server, sides, sync }));
+  const secrets = secretsAt(await findSecretRules(parts.store, plan), operation.path);
+  return await show(context, sync, fileDifferences({ operation, secrets, server: planned.server, sides, sync }));
+}
+
+/** As the source has signed them together with what it sent; the profile of all servers of a plan is the same. */
+async function findSecretRules(store: ConsoleParts['store'], plan: Plan): Promise<SecretRules | undefined> {
+  const { server } = plan.source;
+  const receipt = await loadReceipt(store, server, orderId(plan.sync, 'inventory', server));
+  return receipt?.step === 'inventory' && receipt.outcome === 'DONE' ? receipt.secrets : undefined;
 }
 
 interface Planned {
@@ -124,16 +133,6 @@ async function findPlanned(context: ConsoleContext, parts: ConsoleParts) {
       plan === undefined ? `sync ${sync} has no plan yet` : `${shownPath(server)} is no destination of sync ${sync}`,
     );
   return { plan, planned, sync };
-}
-
-async function openPartOf(
-  { store }: ConsoleParts,
-  { sync }: Plan,
-  { part, server }: Extract<PlannedDestination, { readonly outcome: 'changes' }>,
-): Promise<OpenPart> {
-  const stored = await store.get(keys.part(sync, server, part));
-  if (stored === undefined) throw new InvalidDocument(`plan part ${part}`, 'it is not in the store');
-  return openPart(stored.body, part);
 }
 
 async function show(context: ConsoleContext, sync: SyncId, body: ReturnType<typeof html>): Promise<Response> {

@@ -1,99 +1,140 @@
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import { duration } from '#core/duration.ts';
-import type { Fleet } from '#core/fleet.ts';
-import { printable } from '#core/printable.ts';
-import type { ServerId } from '#core/server.ts';
-import { listSyncs, type PastSync } from '../../observe/list-syncs.ts';
-import { lookAtServers, type ServerOverview } from '../../observe/look-at-servers.ts';
-import { readFleet } from '../../read-fleet.ts';
-import type { ConsoleEnvironment, ConsoleParts } from '../console-parts.ts';
+import { count } from '../../count.ts';
+import { FleetLook, type FleetView } from '../../observe/fleet-look.ts';
+import type { ConsoleContext, ConsoleEnvironment, ConsoleParts } from '../console-parts.ts';
 import { type Html, page } from '../parts/layout.ts';
 import { noFleet } from '../parts/no-fleet.ts';
-import { table } from '../parts/table.ts';
-import { badge, moment, verdictBadge } from '../parts/words.ts';
+import { linkTo, moreLinks } from '../parts/paths.ts';
+import { moment } from '../parts/words.ts';
+import { CONDITIONS, type Condition, mostUrgentServers } from './fleet-conditions.ts';
+import { serverTable, siteOf, sitesTable } from './fleet-tables.ts';
+import { problemPage } from './problem.ts';
 
-/** Servers by site: when each was last heard of, how its last sync ended, what runs now. */
+/** Servers by site: when each was last heard of, whether it is in sync, what runs now. One look serves all who ask. */
 export function fleetPages(parts: ConsoleParts): Hono<ConsoleEnvironment> {
   const app = new Hono<ConsoleEnvironment>();
+  const { controlKey, holdsAnswers, now, store } = parts;
+  const mostMilliseconds = holdsAnswers === true ? 0 : OLDEST_MILLISECONDS;
+  const fleet = new FleetLook(store, { controlKey, now, mostMilliseconds });
+
   app.get('/', async (context) => {
-    const { now, store } = parts;
-    const { signal } = context.req.raw;
-    const fleet = await readFleet(store, signal);
-    if (fleet === undefined)
-      return page(context, { title: 'Fleet', section: 'fleet', help: 'fleet', body: noFleet('Fleet') });
-    const [servers, syncs] = await Promise.all([
-      lookAtServers({ store, fleet, now, signal, controlKey: await parts.controlKey() }),
-      listSyncs(store, RECENT, signal),
-    ]);
-    const body = fleetBody({ fleet, servers, syncs, now: now() });
-    return page(context, { title: `Fleet ${fleet.fleet}`, section: 'fleet', help: 'fleet', body });
+    const view = await fleet.look();
+    if (view === undefined) return page(context, { ...PAGE, title: 'Fleet', body: noFleet('Fleet') });
+    const wish = readWish(context);
+    const body = html`<h1>Fleet ${view.fleet.fleet}</h1>
+      ${summary(view, now())}
+      <p><a class="button primary" href="/synchronize">Synchronize Configurations…</a></p>
+      ${findForm(wish, view.servers.length <= FEW)}
+      ${isSearch(wish) ? found(view, wish) : overview(view, wish)}`;
+    return page(context, { ...PAGE, title: `Fleet ${view.fleet.fleet}`, body });
+  });
+
+  app.get('/sites/:site', async (context) => {
+    const view = await fleet.look();
+    const site = context.req.param('site');
+    const servers = view?.servers.filter(({ server }) => siteOf(server) === site) ?? [];
+    if (view === undefined || servers.length === 0)
+      return await problemPage(context, 404, 'There is no such site', 'The page Fleet shows the sites that there are.');
+    const { from } = readWish(context);
+    const body = html`<h1>Site ${site}</h1>
+      <p><a href="/">All of fleet ${view.fleet.fleet}</a></p>
+      ${summary({ ...view, servers, underWay: [] }, now())}
+      ${serverTable(`Servers of ${site}`, servers.slice(from, from + MOST_SERVERS), view.at)}
+      ${pages(`/sites/${site}`, {}, { from, shown: MOST_SERVERS, all: servers.length })}`;
+    return await page(context, { ...PAGE, title: `Site ${site}`, body });
   });
   return app;
 }
 
-interface FleetShown {
-  readonly fleet: Fleet;
-  readonly servers: readonly ServerOverview[];
-  /** The newest first. */
-  readonly syncs: readonly PastSync[];
-  readonly now: Date;
+interface Wish {
+  readonly find: string;
+  readonly condition: Condition | undefined;
+  /** Rows before the first that is shown. */
+  readonly from: number;
 }
 
-function fleetBody(shown: FleetShown): Html {
-  const sites = Map.groupBy(shown.servers, ({ server }) => server.split('/')[0] ?? '');
-  const offline = shown.servers.filter((one) => one.offline).length;
-  const running = shown.syncs.filter(({ verdict }) => verdict === undefined);
-  return html`<h1>Fleet ${shown.fleet.fleet}</h1>
-    <p class="summary">${shown.servers.length} servers at ${sites.size} sites, ${offline} of them offline.
-      ${running.map(({ request }) => html`<a href="/syncs/${request.sync}">Sync ${request.sync} is under way</a> `)}</p>
-    <p><a class="button primary" href="/synchronize">Synchronize Configurations…</a></p>
-    <p><label>Find a server <input type="search" data-filters="servers" placeholder="site or name"></label></p>
-    <div id="servers">${[...sites].map(([site, servers]) => siteTable(site, servers, shown))}</div>`;
+/** Of an address that anybody may have typed. */
+function readWish({ req }: ConsoleContext): Wish {
+  const from = Number(req.query('from'));
+  return {
+    find: (req.query('find') ?? '').trim().toLowerCase().slice(0, LONGEST_FIND),
+    condition: CONDITIONS.find(({ id }) => id === req.query('state')),
+    from: Number.isSafeInteger(from) && from > 0 ? from : 0,
+  };
 }
 
-function siteTable(site: string, servers: readonly ServerOverview[], shown: FleetShown): Html {
-  return table({
-    caption: `Site ${site}`,
-    columns: ['Server', 'Agent', 'Last seen', 'Last sync', 'Now'],
-    rows: servers.map((one) => [
-      html`<a href="/servers/${one.server}">${one.server}</a>`,
-      stateOf(one),
-      one.status === undefined ? 'never' : seen(one.status.seenAt, shown.now),
-      lastResult(one.server, shown.syncs),
-      now(one.server, shown.syncs),
-    ]),
-    empty: 'This site names no server.',
-  });
+function isSearch({ condition, find }: Wish): boolean {
+  return find !== '' || condition !== undefined;
 }
 
-function stateOf({ offline, trouble }: ServerOverview): Html {
-  if (trouble !== undefined)
-    return html`${badge('bad', trouble.kind === 'stale-view' ? 'stale view' : 'bad status')} <small>${printable(trouble.detail)}</small>`;
-  return offline ? badge('bad', 'offline') : badge('good', 'online');
+function summary({ at, servers, underWay }: FleetView, now: Date): Html {
+  const sites = new Set(servers.map(({ server }) => siteOf(server))).size;
+  const counted = CONDITIONS.map(({ holds, id, title }) => ({ id, title, servers: servers.filter(holds).length }));
+  const links = counted.filter((one) => one.servers > 0);
+  const age = Math.max(0, now.getTime() - at.getTime());
+  const [shown, left] = [underWay.slice(0, MOST_SYNCS), underWay.length - MOST_SYNCS];
+  return html`<p class="summary">${count(servers.length, 'server')} at ${count(sites, 'site')}, as of ${moment(at.toISOString())}${
+    age < 2000 ? '' : html` <small>(${duration(age)} ago)</small>`
+  }.</p>
+    <ul class="notes">${links.map(
+      (one) =>
+        html`<li><a href="${linkTo('/', { state: one.id })}">${one.servers.toLocaleString('en')} ${one.title}</a></li>`,
+    )}${shown.map(({ sync }) => html`<li><a href="/syncs/${sync}">Sync ${sync} is under way</a></li>`)}${
+      left > 0 ? html`<li><a href="/history?verdict=UNDER_WAY">and ${count(left, 'more sync')} under way</a></li>` : ''
+    }</ul>`;
 }
 
-function seen(at: string, now: Date): Html {
-  return html`${moment(at)} <small>(${duration(Math.max(0, now.getTime() - Date.parse(at)))} ago)</small>`;
+/** Works without a script; with one, what is on the page is found while one types. */
+function findForm({ find }: Wish, showsAll: boolean): Html {
+  return html`<form method="get" action="/" class="filter"><div class="field"><label for="field-find">Find a server</label>
+      <input id="field-find" name="find" type="search" value="${find}"${showsAll ? html` data-filters="servers"` : ''} aria-describedby="field-find-hint">
+      <p class="hint" id="field-find-hint">Part of a site or a name; several words find the servers of each.</p></div>
+      <button>Find</button></form>`;
 }
 
-function lastResult(server: ServerId, syncs: readonly PastSync[]): Html | string {
-  for (const { verdict } of syncs) {
-    const found = verdict?.destinations.find((one) => one.server === server);
-    if (verdict !== undefined && found !== undefined)
-      return html`${verdictBadge(found.verdict)} <a href="/syncs/${verdict.sync}">${moment(verdict.finishedAt)}</a>`;
-  }
-  return '';
-}
-
-function now(server: ServerId, syncs: readonly PastSync[]): Html | string {
-  const found = syncs.find(
-    ({ request, verdict }) =>
-      verdict === undefined && (request.source === server || request.destinations.includes(server)),
+function found({ at, servers }: FleetView, { condition, find, from }: Wish): Html {
+  const words = find.split(/\s+/);
+  const fitting = servers.filter(
+    (one) => (condition?.holds(one) ?? true) && words.some((word) => one.server.includes(word)),
   );
-  if (found === undefined) return '';
-  const { source, sync } = found.request;
-  return html`<a href="/syncs/${sync}">${badge('busy', source === server ? 'source of a sync' : 'being synced')}</a>`;
+  const title = `${count(fitting.length, 'server')} ${condition?.title ?? ''}${find === '' ? '' : ` with ${find}`}`;
+  return html`${serverTable(title, fitting.slice(from, from + MOST_SERVERS), at)}
+    ${pages('/', { find, state: condition?.id }, { from, shown: MOST_SERVERS, all: fitting.length })}
+    <p><a href="/">All servers</a></p>`;
 }
 
-const RECENT = 100;
+/** A few servers are all shown; of many, those that somebody should look at, and the sites. */
+function overview({ at, servers }: FleetView, { from }: Wish): Html {
+  const sites = Map.groupBy(servers, ({ server }) => siteOf(server));
+  if (servers.length <= FEW)
+    return html`<div id="servers">${[...sites].map(([site, some]) => serverTable(`Site ${site}`, some, at))}</div>`;
+  const urgent = mostUrgentServers(servers);
+  const shown = urgent.slice(0, MOST_URGENT);
+  return html`${shown.length === 0 ? '' : serverTable('Servers to look at first', shown, at)}
+    ${urgent.length > shown.length ? html`<p>${count(urgent.length - shown.length, 'more server')} to look at: the numbers above lead to them.</p>` : ''}
+    ${sitesTable([...sites].slice(from, from + MOST_SITES))}
+    ${pages('/', {}, { from, shown: MOST_SITES, all: sites.size })}`;
+}
+
+interface Shown {
+  readonly from: number;
+  readonly shown: number;
+  readonly all: number;
+}
+
+function pages(path: string, query: Readonly<Record<string, string | undefined>>, { all, from, shown }: Shown) {
+  const next = from + shown < all ? linkTo(path, { ...query, from: String(from + shown) }) : undefined;
+  return moreLinks(from === 0 ? undefined : linkTo(path, query), next);
+}
+
+const PAGE = { section: 'fleet', help: 'fleet' } as const;
+/** A view that is older is not shown any more. */
+const OLDEST_MILLISECONDS = 30_000;
+const FEW = 100;
+const MOST_URGENT = 40;
+const MOST_SERVERS = 100;
+const MOST_SITES = 200;
+const MOST_SYNCS = 5;
+const LONGEST_FIND = 200;

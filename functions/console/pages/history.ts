@@ -19,7 +19,7 @@ import { badge, moment, verdictBadge } from '../parts/words.ts';
 export function historyPages(parts: ConsoleParts): Hono<ConsoleEnvironment> {
   const app = new Hono<ConsoleEnvironment>();
   const find = async (context: ConsoleContext, most: number) =>
-    await findSyncs(parts.store, readSought(context), { most, signal: context.req.raw.signal });
+    await findSyncs(parts.store, readSought(context), { most, now: parts.now(), signal: context.req.raw.signal });
 
   app.get('/', async (context) => {
     const sought = readSought(context);

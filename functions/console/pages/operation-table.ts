@@ -2,12 +2,13 @@ import { html } from 'hono/html';
 import type { Operation, PlannedDestination } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
 import type { SyncId } from '#core/sync.ts';
+import { count } from '../../count.ts';
 import type { ConsoleContext } from '../console-parts.ts';
 import type { OperationFilter } from '../find-operations.ts';
 import { choiceField, textField } from '../parts/field.ts';
 import type { Html } from '../parts/layout.ts';
 import { shownPath } from '../parts/paths.ts';
-import { badge, bytes, count, type Tone } from '../parts/words.ts';
+import { badge, bytes, type Tone } from '../parts/words.ts';
 
 type Changes = Extract<PlannedDestination, { readonly outcome: 'changes' }>;
 

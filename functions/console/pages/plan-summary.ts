@@ -1,13 +1,14 @@
 import { html } from 'hono/html';
 import type { Plan, PlannedDestination } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
+import { count } from '../../count.ts';
 import { describeAllowances, mostUrgentFirst } from '../../describe-notices.ts';
 import { describeMode, describeUnwritten } from '../../describe-plan.ts';
 import { describeAllEstimates, describeEstimate } from '../../describe-transfer.ts';
 import { sumByClass } from '../../sum-changes.ts';
 import type { Html } from '../parts/layout.ts';
 import { type Cell, table } from '../parts/table.ts';
-import { badge, bytes, count, moment } from '../parts/words.ts';
+import { badge, bytes, moment } from '../parts/words.ts';
 
 /** The differences of a whole plan in two tables: by class, and by destination with what is lost there. */
 export function planSummary(plan: Plan): Html {

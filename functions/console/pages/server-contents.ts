@@ -4,13 +4,14 @@ import { InvalidDocument } from '#core/errors.ts';
 import { entriesOf } from '#core/manifest-lines.ts';
 import type { ObjectStore } from '#core/ports/object-store.ts';
 import { printable } from '#core/printable.ts';
-import type { InventoryReceipt } from '#core/receipt.ts';
+import { type InventoryReceipt, summaryIn } from '#core/receipt.ts';
 import type { ServerId } from '#core/server.ts';
+import { count } from '../../count.ts';
 import { loadManifest } from '../../plan/stock.ts';
 import type { ChainLink } from '../../verification/read-chain.ts';
 import type { Html } from '../parts/layout.ts';
 import { table } from '../parts/table.ts';
-import { bytes, count, moment } from '../parts/words.ts';
+import { bytes, moment } from '../parts/words.ts';
 
 export interface LastInventory {
   readonly receipt: InventoryReceipt;
@@ -41,7 +42,8 @@ export async function contentsSection({ found, server, showsAll, store }: Conten
   if (found === undefined)
     return html`${title}<p class="empty">This server has not taken stock in its last orders: synchronize or verify it, and what it
       holds is listed here.</p>`;
-  const { finishedAt, summary } = found.receipt;
+  const { finishedAt } = found.receipt;
+  const summary = summaryIn(found.receipt);
   const said = html`${title}<p>At ${moment(finishedAt)}: ${count(summary.artifacts, 'file')} that travel,
     ${bytes(summary.bytes)}; ${count(summary.protected, 'license or identity file')},
     ${count(summary.unrecognised, 'file')} that no rule of the profile matches.${found.isOld ? ' A sync since then may have changed that.' : ''}</p>`;

@@ -2,40 +2,16 @@ import { setImmediate as othersFirst } from 'node:timers/promises';
 import { html } from 'hono/html';
 import type { DriftedFile } from '#core/drift.ts';
 import { InvalidDocument } from '#core/errors.ts';
-import type { ObjectStore } from '#core/ports/object-store.ts';
 import { printable } from '#core/printable.ts';
 import type { ServerId } from '#core/server.ts';
 import type { SyncId } from '#core/sync.ts';
-import type { DestinationVerdict } from '#core/verdict.ts';
-import { readSyncs } from '../../observe/list-syncs.ts';
+import { count } from '../../count.ts';
 import { driftFoundBy } from '../../verification/find-drift.ts';
+import type { LastVerification } from '../../verification/find-last-verification.ts';
 import type { OrdersOf } from '../../verification/issued-orders.ts';
-import type { ChainLink } from '../../verification/read-chain.ts';
 import type { Html } from '../parts/layout.ts';
 import { shownPath, takeWithin } from '../parts/paths.ts';
-import { badge, bytes, count, moment, verdictBadge } from '../parts/words.ts';
-
-export interface LastVerification {
-  readonly sync: SyncId;
-  readonly finishedAt: string;
-  readonly verdict: DestinationVerdict;
-}
-
-/** The newest that has ended, of those that these orders are of. */
-export async function findLastVerification(
-  store: ObjectStore,
-  links: readonly ChainLink[],
-  signal: AbortSignal,
-): Promise<LastVerification | undefined> {
-  for (const { order } of links.toReversed()) {
-    if (order?.step !== 'inventory' || order.full !== true) continue;
-    const [{ verdict } = { verdict: undefined }] = await readSyncs(store, [order.sync], signal);
-    const found = verdict?.destinations.find(({ server }) => server === order.server);
-    if (verdict !== undefined && found !== undefined)
-      return { sync: order.sync, finishedAt: verdict.finishedAt, verdict: found };
-  }
-  return undefined;
-}
+import { badge, bytes, moment, verdictBadge } from '../parts/words.ts';
 
 export interface DriftShown {
   readonly server: ServerId;

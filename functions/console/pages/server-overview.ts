@@ -3,12 +3,13 @@ import { duration } from '#core/duration.ts';
 import { shortCode } from '#core/plan.ts';
 import { printable } from '#core/printable.ts';
 import type { ServerId } from '#core/server.ts';
+import { count } from '../../count.ts';
 import type { ServerOverview } from '../../observe/look-at-servers.ts';
 import { answersWell, changedBy, describeBeforeIt, stepOf } from '../../verification/describe-link.ts';
 import type { ChainLink } from '../../verification/read-chain.ts';
 import type { Html } from '../parts/layout.ts';
 import { type Cell, table } from '../parts/table.ts';
-import { badge, bytes, count, moment } from '../parts/words.ts';
+import { badge, bytes, moment } from '../parts/words.ts';
 
 export function overviewSection({ offline, status, trouble }: ServerOverview, now: Date): Html {
   if (status === undefined && trouble === undefined)

@@ -9,13 +9,14 @@ import { rulesOf } from '../../fleet-rules.ts';
 import { lookAtServer } from '../../observe/look-at-servers.ts';
 import { readFleet } from '../../read-fleet.ts';
 import { requestSync } from '../../request-sync.ts';
+import { findLastVerification } from '../../verification/find-last-verification.ts';
 import { readChain } from '../../verification/read-chain.ts';
 import type { ConsoleContext, ConsoleEnvironment, ConsoleParts } from '../console-parts.ts';
 import { page } from '../parts/layout.ts';
 import { has, requireForm } from '../session.ts';
 import { problemPage } from './problem.ts';
 import { contentsSection, findLastInventory } from './server-contents.ts';
-import { driftSection, findLastVerification } from './server-drift.ts';
+import { driftSection } from './server-drift.ts';
 import { chainSection, overviewSection } from './server-overview.ts';
 
 /** One server: when it was heard of, what it holds, what was changed there by whom, and its receipts. */
@@ -84,6 +85,7 @@ async function verify(context: ConsoleContext, parts: ConsoleParts): Promise<Res
       ...rulesOf(fleet, { mode: 'overwrite', allowShrink: false, dryRun: true, verify: true }),
     },
   );
+  await context.get('audit')({ event: 'verification-started', sync, server, via: 'console' });
   return context.redirect(`/syncs/${sync}`, 303);
 }
 

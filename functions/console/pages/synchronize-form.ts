@@ -1,12 +1,13 @@
 import { html } from 'hono/html';
 import { duration } from '#core/duration.ts';
 import type { Fleet } from '#core/fleet.ts';
+import { count } from '../../count.ts';
 import type { ServerOverview } from '../../observe/look-at-servers.ts';
 import { checked, checkField, textField } from '../parts/field.ts';
 import type { Html } from '../parts/layout.ts';
 import { steps } from '../parts/steps.ts';
 import { table } from '../parts/table.ts';
-import { badge, count } from '../parts/words.ts';
+import { badge } from '../parts/words.ts';
 import type { Choice, Problem } from '../read-choice.ts';
 
 export interface ShownServers {

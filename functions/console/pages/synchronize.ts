@@ -54,6 +54,7 @@ export function synchronizePages(parts: ConsoleParts): Hono<ConsoleEnvironment> 
       }
       const requestedBy = context.get('session').person;
       const sync = await requestSync({ store, executions, now, random }, { requestedBy, ...wish });
+      await context.get('audit')({ event: 'sync-started', sync, via: 'console' });
       return context.redirect(`/syncs/${sync}`, 303);
     },
   );

@@ -10,7 +10,8 @@ export type Section = 'fleet' | 'synchronize' | 'approvals' | 'history' | 'help'
 
 export interface Page {
   readonly title: string;
-  readonly section: Section;
+  /** None for a page that says what went wrong. */
+  readonly section: Section | undefined;
   /** Which part of the help F1 opens. */
   readonly help: string;
   readonly body: Html;
@@ -23,7 +24,11 @@ export function page(context: ConsoleContext, shown: Page): Response | Promise<R
 
 /** For somebody who is not. */
 export function plainPage(title: string, body: Html): Html {
-  return frame(title, html`<header><span class="brand">Lockstep</span></header>`, html`<h1>${title}</h1>${body}`);
+  return frame(
+    title,
+    html`<header><span class="brand">${LOGO}Lockstep</span></header>`,
+    html`<h1>${title}</h1>${body}`,
+  );
 }
 
 function frame(title: string, top: Html, body: Html): Html {
@@ -50,15 +55,18 @@ function header({ help, section }: Page, { formKey, person, roles }: Session): H
   const link = ([id, path, title]: (typeof SECTIONS)[number]) =>
     html`<li><a href="${path}"${id === section ? html` aria-current="page"` : ''}>${title}</a></li>`;
   return html`<header>
-      <a class="brand" href="/">Lockstep</a>
+      <a class="brand" href="/">${LOGO}Lockstep</a>
       <nav aria-label="Console"><ul>${SECTIONS.map(link)}</ul></nav>
       <a id="help" href="/help#${help}" title="F1 opens it too">Help <kbd>F1</kbd></a>
       <form method="post" action="/leave" class="person">
         <input type="hidden" name="formKey" value="${formKey}">
-        <span title="${roles.join(', ')}">${person}</span> <button class="quiet">Sign out</button>
+        <a href="/access-tokens" aria-label="${person}: access tokens"><span title="${roles.join(', ')}">${person}</span></a> <button class="quiet">Sign out</button>
       </form>
     </header>`;
 }
+
+/** The name beside it says what it shows. */
+const LOGO = html`<svg aria-hidden="true" focusable="false" width="22" height="22" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b5cad"/><path d="M7 11h18M7 21h18" stroke="#fff" stroke-width="4" stroke-linecap="round"/></svg>`;
 
 const SECTIONS = [
   ['fleet', '/', 'Fleet'],

@@ -22,7 +22,3 @@ export function moment(iso: string): Html {
 export function bytes(count: number): string {
   return prettyBytes(count);
 }
-
-export function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
-}

@@ -5,7 +5,18 @@ import { html } from 'hono/html';
 import type { ConsoleContext, ConsoleEnvironment, SignIn } from '../console-parts.ts';
 import { problemPage } from '../pages/problem.ts';
 import { plainPage } from '../parts/layout.ts';
-import type { Session } from '../session.ts';
+import { isForm, isSame, type Session } from '../session.ts';
+import { askedFor } from './asked-for.ts';
+import { localPath } from './local-path.ts';
+import { Sessions } from './sessions.ts';
+
+export interface OneTimeLinkParts {
+  readonly person: string;
+  /** Keeps the path of the link that is good now where only this person finds it. */
+  readonly publish: (path: string) => Promise<void>;
+  readonly sessionHours: number;
+  readonly now: () => Date;
+}
 
 /**
  * For the console on one's own machine: whoever can read the terminal, or the state folder, gets the link. It works
@@ -13,14 +24,16 @@ import type { Session } from '../session.ts';
  */
 export class OneTimeLink implements SignIn {
   readonly #person: string;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions: Sessions;
   readonly #publish: (path: string) => Promise<void>;
   #key: string | undefined;
 
-  /** `publish` keeps the path of the link that is good now where only this person finds it. */
-  constructor(person: string, publish: (path: string) => Promise<void>) {
+  constructor({ now, person, publish, sessionHours }: OneTimeLinkParts) {
     this.#person = person;
     this.#publish = publish;
+    // The key dies with the process, and with it whatever was begun there.
+    const key = randomBytes(32);
+    this.#sessions = new Sessions({ key, scope: 'link', isSecure: false, seconds: sessionHours * 3600, now });
   }
 
   /** Path of a new link; the former one, if unused, is void. */
@@ -34,28 +47,28 @@ export class OneTimeLink implements SignIn {
   mount(app: Hono<ConsoleEnvironment>): void {
     app.get('/enter/:key', (context) => (this.#fits(context) ? this.#ask(context) : refuse(context)));
     app.post('/enter/:key', (context) => (this.#fits(context) ? this.#enter(context) : refuse(context)));
-    app.post('/leave', (context) => {
-      this.#sessions.delete(getCookie(context, COOKIE) ?? '');
-      deleteCookie(context, COOKIE);
-      return context.redirect('/', 303);
-    });
+    app.post('/leave', (context) => this.#leave(context));
   }
 
   async identify(context: ConsoleContext): Promise<Session | undefined> {
-    return this.#sessions.get(getCookie(context, COOKIE) ?? '');
+    const session = await this.#sessions.find(context);
+    return session === 'expired' ? undefined : session;
   }
 
-  refuse(context: ConsoleContext): Response | Promise<Response> {
-    return problemPage(
+  async refuse(context: ConsoleContext): Promise<Response> {
+    // Lax: whoever followed a link in a mail wanted to see that page.
+    setCookie(context, ASKED_FOR, askedFor(context), { ...ATTRIBUTES, maxAge: ASKED_FOR_SECONDS });
+    const title = (await this.#sessions.find(context)) === 'expired' ? 'Your session has ended' : 'Who are you?';
+    return await problemPage(
       context,
       401,
-      'Who are you?',
-      'This console opens with a link that works once: lockstep up printed one, and lockstep console prints another.',
+      title,
+      'This console opens with a link that works once: lockstep up printed one, and lockstep console prints another. It leads back to this page.',
     );
   }
 
   #fits(context: ConsoleContext): boolean {
-    return this.#key !== undefined && context.req.param('key') === this.#key;
+    return this.#key !== undefined && isSame(context.req.param('key') ?? '', this.#key);
   }
 
   #ask(context: ConsoleContext): Response | Promise<Response> {
@@ -72,14 +85,21 @@ export class OneTimeLink implements SignIn {
 
   async #enter(context: ConsoleContext): Promise<Response> {
     await this.renew();
-    const id = randomBytes(24).toString('base64url');
-    this.#sessions.set(id, {
-      person: this.#person,
-      roles: ['viewer', 'operator', 'approver'],
-      formKey: randomBytes(24).toString('base64url'),
-    });
-    // Lax: a link in a mail leads here from elsewhere.
-    setCookie(context, COOKIE, id, { httpOnly: true, sameSite: 'Lax', path: '/', maxAge: SESSION_SECONDS });
+    const person = this.#person;
+    await this.#sessions.begin(context, { person, roles: [...ROLES], groups: [], method: 'link' });
+    await context.get('audit')({ event: 'sign-in', person, method: 'link', roles: [...ROLES] });
+    const back = localPath(getCookie(context, ASKED_FOR));
+    deleteCookie(context, ASKED_FOR, ATTRIBUTES);
+    return context.redirect(back, 303);
+  }
+
+  async #leave(context: ConsoleContext): Promise<Response> {
+    const session = await this.identify(context);
+    if (session !== undefined) context.set('session', session);
+    if (session !== undefined && !(await isForm(context, session)))
+      return await problemPage(context, 403, 'You are still signed in', 'That was not sent by a page of yours.');
+    this.#sessions.end(context);
+    if (session !== undefined) await context.get('audit')({ event: 'sign-out' });
     return context.redirect('/', 303);
   }
 }
@@ -93,5 +113,7 @@ function refuse(context: ConsoleContext): Response | Promise<Response> {
   );
 }
 
-const COOKIE = 'lockstep-session';
-const SESSION_SECONDS = 12 * 3600;
+const ROLES = ['viewer', 'operator', 'approver'] as const;
+const ASKED_FOR = 'lockstep-asked-for';
+const ASKED_FOR_SECONDS = 3600;
+const ATTRIBUTES = { httpOnly: true, sameSite: 'Lax', path: '/' } as const;
