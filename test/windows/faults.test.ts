@@ -24,7 +24,9 @@ class WineAgent implements FaultyAgent {
     rmSync(done, { force: true });
     const args = typeof what === 'object' ? [what.fault, String(what.call)] : [what ?? 'none'];
     const program = new WindowsProgram('node', [windowsPath(this.#program), windowsPath(this.#world.folder), ...args]);
-    const { code } = await program.ended();
+    const { code, stderr } = await program.ended();
+    if (code !== 0 && what === undefined)
+      process.stderr.write(`the agent ended with ${code}: ${stderr.slice(-2000)}\n`);
     return code === 0 ? JSON.parse(readFileSync(done, 'utf8')) : 'died';
   }
 }
