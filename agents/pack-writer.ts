@@ -135,5 +135,5 @@ interface OpenPack {
 
 const PACK_BYTES = 8 * 1024 * 1024;
 /** The next one takes twice as much, until they are full: the line has something to carry while the rest is cut. */
-const FIRST_PACK_BYTES = 2 * 1024 * 1024;
+const FIRST_PACK_BYTES = 2.5 * 1024 * 1024;
 const UPLOADS = 2;
