@@ -112,7 +112,7 @@ async function simulateOne(servers: number, { files, waveSize }: SimulateOptions
 
 function describeRun(at: string): string {
   const processor = `${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}`;
-  return `${at.slice(0, 10)}; ${processor}, Node ${process.version.slice(1)}, other programs at work beside it.`;
+  return `${at.slice(0, 10)}; ${processor}, Node ${process.version.slice(1)}.`;
 }
 
 function marksOf(what: string) {
