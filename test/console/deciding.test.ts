@@ -51,7 +51,9 @@ async function decide(page: Page, word: 'Approve' | 'Reject'): Promise<void> {
   const [code = ''] = /[0-9a-f]{4}-[0-9a-f]{4}/.exec((await page.locator('main').textContent()) ?? '') ?? [];
   await page.getByRole('radio', { name: word }).check();
   await page.getByLabel('Short code').fill(code);
+  const answered = page.waitForEvent('load');
   await page.getByRole('button', { name: 'Record my decision' }).click();
+  await answered;
 }
 
 it('approves from the link in the mail, and shows names with markup as names', async () => {
@@ -81,7 +83,6 @@ it('rejects: nothing is written, and the page of the sync says who did not want 
 it('lets one of two browsers decide that press at once, and tells the other who it was', async () => {
   const pages = await Promise.all(['one', 'other'].map(open));
   await Promise.all(pages.map((page) => decide(page, 'Approve')));
-  for (const page of pages) await page.waitForLoadState();
   const said = await Promise.all(pages.map((page) => page.locator('main').textContent()));
   const [refused, ...more] = said.filter((text) => text?.includes('Your decision was not taken'));
   expect(more).toEqual([]);
@@ -98,6 +99,7 @@ it('tells whoever sends an old page what was decided meanwhile, and by whom', as
   expect(said).toContain('Your decision was not taken');
   expect(said).toMatch(/rejected.*by first at/);
   await second.getByRole('link', { name: 'Back to the plan' }).click();
+  await second.waitForURL(/\/approvals\/[^/]+$/);
   await second.getByText('rejected', { exact: false }).first().waitFor();
   expect(await second.getByRole('button', { name: 'Record my decision' }).count()).toBe(0);
 });

@@ -100,8 +100,9 @@ it('leads through the wizard with the keyboard alone, and always shows where one
   const [code = ''] = /[0-9a-f]{4}-[0-9a-f]{4}/.exec((await page.locator('main').textContent()) ?? '') ?? [];
   await press(page, 'radio Approve: write these destinations', 'Space');
   await press(page, 'textbox Short code of the plan', code);
+  const answered = page.waitForEvent('load');
   await press(page, 'button Record my decision', 'Enter');
-  await page.waitForLoadState();
+  await answered;
   await page.goto(sync);
   await page.getByText('Synchronization Result').waitFor();
   await page.locator('#state', { hasText: 'succeeded' }).waitFor();

@@ -68,6 +68,7 @@ it('leads from an empty fleet to a proved result, with a real controller and rea
   await decide.waitFor();
   const sync = page.url();
   await decide.click();
+  await page.waitForURL(/\/approvals\//);
   expect(await page.locator('main').textContent()).toContain(`${MARKUP}.cfg`);
   const [code = ''] = /[0-9a-f]{4}-[0-9a-f]{4}/.exec((await page.locator('main').textContent()) ?? '') ?? [];
   const follower = await page.context().newPage();
