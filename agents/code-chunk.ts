@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync } from 'node:zlib';
 import type { Encoding } from '#core/chunk-index.ts';
-import { freeBytes } from '#core/free-bytes.ts';
+import { freeBytes, SMALLEST_OWN } from '#core/free-bytes.ts';
 
 export interface Encoded {
   readonly bytes: Uint8Array;
@@ -39,7 +39,7 @@ function encodeWhole(raw: Uint8Array): Encoded {
 function compress(raw: Uint8Array, dictionary?: Uint8Array): Uint8Array {
   return zstdCompressSync(raw, {
     params: { [constants.ZSTD_c_compressionLevel]: 3 },
-    chunkSize: raw.length + FRAME_BYTES,
+    chunkSize: Math.max(raw.length + FRAME_BYTES, SMALLEST_OWN),
     // Without it every call takes memory for megabytes of content.
     pledgedSrcSize: raw.length,
     ...(dictionary === undefined ? {} : { dictionary }),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Chunk, Encoding } from '#core/chunk-index.ts';
 import type { Sha256 } from '#core/digest.ts';
-import { freeBytes } from '#core/free-bytes.ts';
+import { freeBytes, joinBytes } from '#core/free-bytes.ts';
 import { ChunkBlock, type CutChunk, type Offer } from './chunk-block.ts';
 import { encodeChunk } from './code-chunk.ts';
 import { type FileStats, plainStats } from './file-stats.ts';
@@ -72,12 +72,7 @@ function encode(cut: readonly CutChunk[], wishes: readonly Wish[]): Content | un
     return [{ bytes, isOwn: bytes !== raw, chunk: { sha256, size, length: bytes.length, encoding, bases } }];
   });
   if (encoded.length === 0) return undefined;
-  const bytes = new Uint8Array(encoded.reduce((sum, one) => sum + one.bytes.length, 0));
-  let offset = 0;
-  for (const one of encoded) {
-    bytes.set(one.bytes, offset);
-    offset += one.bytes.length;
-    if (one.isOwn) freeBytes(one.bytes);
-  }
+  const bytes = joinBytes(encoded.map((one) => one.bytes));
+  for (const one of encoded) if (one.isOwn) freeBytes(one.bytes);
   return { kind: 'content', chunks: encoded.map(({ chunk }) => chunk), bytes };
 }

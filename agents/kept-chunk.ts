@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Chunk } from '#core/chunk-index.ts';
 import { decodeChunk } from '#core/decode-chunk.ts';
-import { freeBytes } from '#core/free-bytes.ts';
+import { freeBytes, joinBytes } from '#core/free-bytes.ts';
 import { isPlainDictionary } from './code-chunk.ts';
 
 /** A chunk of which the encoded bytes are at hand. */
@@ -21,20 +21,38 @@ export interface Dictionary {
 export function readDictionary(kept: readonly KeptChunk[]): Dictionary | undefined {
   const found = kept.flatMap((one) => {
     const content = readKept(one);
-    return content === undefined ? [] : [{ chunk: one.chunk, content, isOwn: 'path' in one.at }];
+    return content === undefined ? [] : [{ one, content }];
   });
-  const bytes = Buffer.concat(found.map(({ content }) => content));
-  for (const { content, isOwn } of found) if (isOwn) freeBytes(content);
+  const bytes = joinAndFree(found);
   if (bytes.length === 0 || !isPlainDictionary(bytes)) return undefined;
-  return { bytes, bases: found.map(({ chunk }) => chunk) };
+  return { bytes, bases: found.map(({ one }) => one.chunk) };
 }
 
 function readKept({ at, bases, chunk }: KeptChunk): Uint8Array | undefined {
+  const contents = bases.flatMap((one) => {
+    const content = readKept(one);
+    return content === undefined ? [] : [{ one, content }];
+  });
+  const dictionary = bases.length === 0 ? undefined : joinAndFree(contents);
+  if (contents.length < bases.length) return undefined;
   const encoded = 'bytes' in at ? at.bytes : readPiece(at.path, at.offset, chunk.length);
-  const contents = bases.map(readKept);
-  if (encoded === undefined || !contents.every((content) => content !== undefined)) return undefined;
-  const content = decodeChunk(encoded, chunk, contents.length === 0 ? undefined : Buffer.concat(contents));
+  if (encoded === undefined) return undefined;
+  const content = decodeChunk(encoded, chunk, dictionary);
+  if (dictionary !== undefined) freeBytes(dictionary);
+  if ('path' in at && content !== encoded) freeBytes(encoded);
   return typeof content === 'string' ? undefined : content;
+}
+
+interface Found {
+  readonly one: KeptChunk;
+  readonly content: Uint8Array;
+}
+
+/** What was lent stays as it is: it may be a base once more. */
+function joinAndFree(found: readonly Found[]): Uint8Array {
+  const joined = joinBytes(found.map(({ content }) => content));
+  for (const { content, one } of found) if (!('bytes' in one.at && one.at.bytes === content)) freeBytes(content);
+  return joined;
 }
 
 function readPiece(path: string, offset: number, length: number): Uint8Array | undefined {

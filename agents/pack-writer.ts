@@ -57,28 +57,36 @@ export class PackWriter {
   async add(chunks: readonly EncodedChunk[], bytes: Uint8Array): Promise<void> {
     let offset = 0;
     for (const chunk of chunks) {
-      // Another caller may have opened and filled one during the wait.
-      while (this.#open !== undefined && this.#open.used + chunk.length > this.#packBytes)
-        await this.#close(this.#open);
-      this.#open ??= { bytes: this.#takeBuffer(chunk.length), chunks: [], used: 0 };
-      this.#open.bytes.set(bytes.subarray(offset, offset + chunk.length), this.#open.used);
-      this.#open.chunks.push(chunk);
-      this.#open.used += chunk.length;
+      let pack = this.#packFor(chunk.length);
+      // Another caller may open one, and fill it, during the wait.
+      for (; pack === undefined; pack = this.#packFor(chunk.length)) await Promise.race(this.#uploads);
+      pack.bytes.set(bytes.subarray(offset, offset + chunk.length), pack.used);
+      pack.chunks.push(chunk);
+      pack.used += chunk.length;
       offset += chunk.length;
     }
   }
 
-  /** Resolves when every chunk has its place, in packs that may still be on their way. */
-  async seal(): Promise<void> {
-    if (this.#open !== undefined) await this.#close(this.#open);
+  /** After it, every chunk has its place, in packs that may still be on their way. */
+  seal(): void {
+    if (this.#open !== undefined) this.#close(this.#open);
   }
 
   /** Resolves when every pack is in the store. */
   async finish(): Promise<void> {
-    await this.seal();
+    this.seal();
     await Promise.all(this.#uploads);
     for (const buffer of this.#spare) freeBytes(buffer);
     this.#assertWell();
+  }
+
+  /** `undefined` while too many are on their way. */
+  #packFor(length: number): OpenPack | undefined {
+    this.#assertWell();
+    if (this.#open !== undefined && this.#open.used + length > this.#packBytes) this.#close(this.#open);
+    if (this.#open === undefined && this.#uploads.size < UPLOADS)
+      this.#open = { bytes: this.#takeBuffer(length), chunks: [], used: 0 };
+    return this.#open;
   }
 
   #takeBuffer(length: number): Buffer {
@@ -86,7 +94,7 @@ export class PackWriter {
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(PACK_BYTES);
   }
 
-  async #close({ bytes, chunks, used }: OpenPack): Promise<void> {
+  #close({ bytes, chunks, used }: OpenPack): void {
     this.#open = undefined;
     this.#packBytes = Math.min(2 * this.#packBytes, PACK_BYTES);
     const pack = bytes.subarray(0, used);
@@ -98,8 +106,6 @@ export class PackWriter {
       this.#spare.push(bytes);
     });
     this.#uploads.add(upload);
-    if (this.#uploads.size >= UPLOADS) await Promise.race(this.#uploads);
-    this.#assertWell();
   }
 
   async #upload(digest: Sha256, pack: Uint8Array, chunks: readonly Chunk[]): Promise<void> {
@@ -136,4 +142,5 @@ interface OpenPack {
 const PACK_BYTES = 8 * 1024 * 1024;
 /** The next one takes twice as much, until they are full: the line has something to carry while the rest is cut. */
 const FIRST_PACK_BYTES = 2.5 * 1024 * 1024;
+/** One more is filled beside them. */
 const UPLOADS = 2;

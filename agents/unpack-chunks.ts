@@ -1,7 +1,7 @@
 import type { Chunk } from '#core/chunk-index.ts';
 import { decodeChunk } from '#core/decode-chunk.ts';
 import type { Sha256 } from '#core/digest.ts';
-import { freeBytes } from '#core/free-bytes.ts';
+import { freeBytes, joinBytes } from '#core/free-bytes.ts';
 import { type FilePiece, readContent } from './file-piece.ts';
 import { StagedWriter } from './staged-writer.ts';
 import type { Placement } from './wanted-chunks.ts';
@@ -34,7 +34,7 @@ export function* unpackChunks({ bytes, chunks }: UnpackInput): Generator<never, 
     const bases = chunk.bases.map((base) => ({ base, content: readContent(base) }));
     const lost = bases.find(({ content }) => content === undefined);
     if (lost !== undefined) return { kind: 'changed', path: lost.base.path };
-    const dictionary = bases.length === 0 ? undefined : Buffer.concat(bases.flatMap(({ content }) => content ?? []));
+    const dictionary = bases.length === 0 ? undefined : joinBytes(bases.flatMap(({ content }) => content ?? []));
     for (const { content } of bases) if (content !== undefined) freeBytes(content);
     const content = decodeChunk(bytes.subarray(chunk.at, chunk.at + chunk.length), chunk, dictionary);
     if (dictionary !== undefined) freeBytes(dictionary);

@@ -84,7 +84,7 @@ export class Upload {
       }
       this.#report(batch.length, 0);
     });
-    await this.#packs.seal();
+    this.#packs.seal();
     return cut;
   }
 

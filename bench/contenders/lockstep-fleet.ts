@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { bundleAgent } from '../../build/bundle-agent.ts';
 import { assertHolds } from '../assert-holds.ts';
 import type { Contender, Sample, Usage } from '../contender.ts';
 import { copyFolder, isDigestName } from '../copy-folder.ts';
@@ -13,8 +14,8 @@ import { type Program, runProgram, startProgram, stopGroup } from '../run-progra
 import { makeEmpty, type Step, type Workspace } from '../workspace.ts';
 
 /**
- * The same sync by the programs that are installed on servers: a controller and two agents, each a process of its own,
- * so that each one's memory can be told. Agents begin anew for each run; what they remember they have read from disk.
+ * The same sync by the programs that people start: a controller, and two agents as they are installed on servers, each
+ * a process of its own, so that each one's memory can be told. Agents begin anew for each run; what they remember they have read from disk.
  */
 export class LockstepFleet implements Contender {
   readonly #workspace: Workspace;
@@ -35,6 +36,7 @@ export class LockstepFleet implements Contender {
     makeEmpty(this.#path('destination'));
     await resetTree({ folder: this.#path('source'), wanted: this.#workspace.fleet(from ?? to) }, signal);
     writeFileSync(this.#path('fleet.yaml'), FLEET);
+    await bundleAgent(this.#path(AGENT));
     await this.#startController();
     for (const name of ['source', 'destination'] as const) await this.#enrol(name);
     if (from !== undefined) {
@@ -78,25 +80,22 @@ export class LockstepFleet implements Contender {
   }
 
   #startController(): Promise<ChildProcess> {
-    return this.#start(this.#program('cli', ['up', '--no-console', '--config', this.#path('fleet.yaml')]), 'Listening');
+    return this.#start(this.#cli(['up', '--no-console', '--config', this.#path('fleet.yaml')]), 'Listening');
   }
 
   #startAgent(name: 'source' | 'destination'): Promise<ChildProcess> {
-    return this.#start(
-      this.#program('agents', ['run', '--state', this.#stateOf(name), '--poll', '0.1']),
-      'agent-started',
-    );
+    return this.#start(this.#agent(['run', '--state', this.#stateOf(name), '--poll', '0.1']), 'agent-started');
   }
 
   async #enrol(name: 'source' | 'destination'): Promise<void> {
     const place = ['--root', this.#path(name), '--state', this.#stateOf(name)];
     const args = ['enroll', '--server', SERVERS[name], '--profile', 'generic', ...place];
-    await runProgram(this.#program('agents', args), this.#workspace.signal);
+    await runProgram(this.#agent(args), this.#workspace.signal);
   }
 
   #sync() {
     const args = ['sync', SERVERS.source, SERVERS.destination, '--yes', '--allow-shrink'];
-    return runProgram(this.#program('cli', args), this.#workspace.signal);
+    return runProgram(this.#cli(args), this.#workspace.signal);
   }
 
   /** Resolves when it has said this word. */
@@ -128,14 +127,22 @@ export class LockstepFleet implements Contender {
     );
   }
 
-  #program(part: 'cli' | 'agents', args: readonly string[]): Program {
+  #cli(args: readonly string[]): Program {
+    return this.#program(join(PROJECT, 'cli/main.ts'), args);
+  }
+
+  #agent(args: readonly string[]): Program {
+    return this.#program(this.#path(AGENT), args);
+  }
+
+  #program(script: string, args: readonly string[]): Program {
     const environment = {
       LOCKSTEP_STORE: pathToFileURL(this.#path('store')).href,
       XDG_STATE_HOME: this.#path('state'),
       NODE_COMPILE_CACHE: join(this.#workspace.folder, 'compile-cache'),
     };
     const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    return { file: 'env', args: [...variables, process.execPath, join(PROJECT, part, 'main.ts'), ...args] };
+    return { file: 'env', args: [...variables, process.execPath, script, ...args] };
   }
 
   #stateOf(name: 'source' | 'destination'): string {
@@ -158,6 +165,7 @@ function isKnown(
 }
 
 const PROJECT = resolve(import.meta.dirname, '../..');
+const AGENT = 'lockstep-agent.mjs';
 const SERVERS = { source: 'plant-a/tm1', destination: 'plant-b/tm1' } as const;
 const FLEET = `fleet: bench
 sites:
