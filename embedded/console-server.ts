@@ -17,7 +17,7 @@ import { OpenIdConnect } from '#functions/console/sign-in/oidc.ts';
 import { OneTimeLink } from '#functions/console/sign-in/one-time-link.ts';
 
 export interface ServeConsole {
-  readonly parts: Omit<ConsoleParts, 'signIn' | 'origins' | 'addressOf'>;
+  readonly parts: Omit<ConsoleParts, 'signIn' | 'origins' | 'addressOf' | 'readsAheadUntil'>;
   /** Whoever has the one-time link acts as him. */
   readonly person: string;
   /** Of this machine alone, unless an identity provider says who people are. */
@@ -58,8 +58,10 @@ export async function serveConsole(wish: ServeConsole): Promise<ServedConsole> {
     ...{ person, now: parts.now, sessionHours: settings?.['session-hours'] ?? HOURS },
     publish: async (path) => await publish(`${address}${path}`),
   });
+  const closing = new AbortController();
   const app = createConsole({
     ...parts,
+    readsAheadUntil: closing.signal,
     signIn: provider ?? byLink,
     origins: oidc === undefined ? [address, ...LOOPBACK.map((name) => `http://${name}:${bound}`)] : [oidc.publicUrl],
     addressOf: addressBehind(settings?.proxies ?? 0),
@@ -72,6 +74,7 @@ export async function serveConsole(wish: ServeConsole): Promise<ServedConsole> {
     address,
     signIn: oidc === undefined ? 'link' : 'oidc',
     [Symbol.asyncDispose]: async () => {
+      closing.abort();
       await rm(file, { force: true });
       server.close();
       server.closeAllConnections();

@@ -24,6 +24,8 @@ export interface ConsoleParts {
   readonly log: Log;
   /** The platform gives an answer out once it is whole: nothing is streamed, and pages ask again and again. */
   readonly holdsAnswers?: true;
+  /** Reads the fleet before anybody asks, until then: for a process that lives on behind its answers. */
+  readonly readsAheadUntil?: AbortSignal;
 }
 
 export interface ConsoleEnvironment {

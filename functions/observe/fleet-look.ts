@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDocument } from '#core/documents.ts';
 import { InvalidDocument } from '#core/errors.ts';
 import { type Fleet, fleetSchema, fleetServers } from '#core/fleet.ts';
@@ -35,8 +36,13 @@ export interface ServerState extends ServerOverview {
 interface FleetLookOptions {
   readonly controlKey: () => Promise<string | undefined>;
   readonly now: () => Date;
-  /** A view that is older is shown to nobody: who asks then waits for the next. 0 where nothing runs behind an answer. */
+  /** Who would get a view that is older waits for the next. 0 where nothing runs behind an answer. */
   readonly mostMilliseconds: number;
+  /**
+   * How long he waits; then he gets the older one, and whoever shows it says how old it is. Without it, after a look that
+   * failed, and beside one that does not end, as long as it takes.
+   */
+  readonly patienceMilliseconds?: number;
 }
 
 /**
@@ -51,7 +57,11 @@ export class FleetLook {
   #readers = new Map<ServerId, ServerReader>();
   #readersFrom = 0;
   #latest: FleetView | undefined;
-  #underWay: Promise<FleetView | undefined> | undefined;
+  /** Nobody has asked for the latest, and who does next may know of something that is newer. */
+  #isAhead = false;
+  #ahead: Promise<void> = Promise.resolve();
+  #underWay: { readonly begun: number; readonly next: Promise<FleetView | undefined> } | undefined;
+  #hasFailed = false;
 
   constructor(store: ObjectStore, options: FleetLookOptions) {
     this.#store = store;
@@ -60,28 +70,81 @@ export class FleetLook {
     this.#syncs = new RecentSyncsReader(store);
   }
 
-  /** Some seconds old at most; `undefined` where there is no fleet file. */
+  /** Some seconds old, or as old as the options say; `undefined` where there is no fleet file. */
   async look(): Promise<FleetView | undefined> {
+    await this.#ahead;
+    const { mostMilliseconds } = this.#options;
     const latest = this.#latest;
-    const age = latest === undefined ? Number.POSITIVE_INFINITY : this.#options.now().getTime() - latest.at.getTime();
-    if (age < FRESH_MILLISECONDS) return latest;
-    this.#underWay ??= this.#lookNow().finally(() => {
-      this.#underWay = undefined;
-    });
-    if (age >= this.#options.mostMilliseconds) return await this.#underWay;
+    const age = latest === undefined ? Number.POSITIVE_INFINITY : this.#millisecondsSince(latest.at.getTime());
+    if (age < FRESH_MILLISECONDS && !this.#isAhead) return latest;
+    const { next } = this.#lookAgain();
+    if (latest === undefined || age >= mostMilliseconds || this.#isAhead) return await this.#waitFor(next, latest);
     // Whoever waits for it meets its failure, and so does everybody once this view is too old.
-    this.#underWay.catch(() => undefined);
+    next.catch(() => undefined);
     return latest;
   }
 
-  async #lookNow(): Promise<FleetView | undefined> {
-    const at = this.#options.now();
-    const fleet = await this.#fleet.read();
-    this.#latest = fleet && (await this.#lookAt(fleet, at));
-    return this.#latest;
+  /** Reads all that the first who asks would wait for: he then waits for what has changed since, and gets nothing older. */
+  async readAhead(signal: AbortSignal): Promise<void> {
+    const read = this.#lookNow(signal).then(() => {
+      this.#isAhead = true;
+    });
+    this.#ahead = read.catch(() => undefined);
+    await read;
   }
 
-  async #lookAt(fleet: Fleet, at: Date): Promise<FleetView> {
+  #lookAgain(): { readonly next: Promise<FleetView | undefined> } {
+    this.#underWay ??= {
+      begun: this.#options.now().getTime(),
+      next: this.#lookNow().finally(() => {
+        this.#underWay = undefined;
+      }),
+    };
+    return this.#underWay;
+  }
+
+  async #waitFor(next: Promise<FleetView | undefined>, older: FleetView | undefined): Promise<FleetView | undefined> {
+    const { mostMilliseconds, patienceMilliseconds } = this.#options;
+    const isStuck = this.#millisecondsSince(this.#underWay?.begun ?? 0) >= mostMilliseconds;
+    if (older === undefined || patienceMilliseconds === undefined || this.#hasFailed || isStuck)
+      return this.#goOn(await next);
+    return await Promise.race([next, sleep(patienceMilliseconds, older, { ref: false })]);
+  }
+
+  /** A view that took so long that it is old by now is followed by the next at once, for whoever shows it says so. */
+  #goOn(view: FleetView | undefined): FleetView | undefined {
+    const { mostMilliseconds, patienceMilliseconds } = this.#options;
+    if (
+      view !== undefined &&
+      patienceMilliseconds !== undefined &&
+      this.#millisecondsSince(view.at.getTime()) >= mostMilliseconds
+    )
+      this.#lookAgain().next.catch(() => undefined);
+    return view;
+  }
+
+  #millisecondsSince(time: number): number {
+    return this.#options.now().getTime() - time;
+  }
+
+  async #lookNow(signal?: AbortSignal): Promise<FleetView | undefined> {
+    try {
+      this.#latest = await this.#read(signal);
+      [this.#hasFailed, this.#isAhead] = [false, false];
+      return this.#latest;
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
+    }
+  }
+
+  async #read(signal: AbortSignal | undefined): Promise<FleetView | undefined> {
+    const at = this.#options.now();
+    const fleet = await this.#fleet.read();
+    return fleet && (await this.#lookAt(fleet, at, signal));
+  }
+
+  async #lookAt(fleet: Fleet, at: Date, signal: AbortSignal | undefined): Promise<FleetView> {
     const ids = fleetServers(fleet);
     const controlKey = await this.#options.controlKey();
     const isControl = controlKey === undefined ? undefined : verifierOf(controlKey);
@@ -92,7 +155,10 @@ export class FleetLook {
     this.#readers = readers;
     const look = { fleet, now: this.#options.now };
     const [overviews, { results, underWay }] = await Promise.all([
-      lookAtAll([...readers], ([server, reader]) => overviewOf(look, server, reader)),
+      lookAtAll([...readers], ([server, reader]) => {
+        signal?.throwIfAborted();
+        return overviewOf(look, server, reader);
+      }),
       this.#syncs.look(new Set(ids), at),
     ]);
     const busy = busyServers(underWay);

@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
+import { wrapStore } from '#adapters/wrap-store.ts';
 import { countingStore } from '#bench/counting-store.ts';
 import { keys } from '#core/keys.ts';
 import { BusyFleet } from '#simulate/busy-fleet.ts';
@@ -12,6 +13,8 @@ const MOST_BYTES = 200_000;
 const memory = new MemoryStore();
 const fleet = new BusyFleet(memory, { servers: 1000, waveSize: 100, past: 120 }, NOW);
 let clock: Date;
+/** What reads wait for. */
+let held: Promise<void> | undefined;
 let counter: CallCounter;
 let console: ConsoleUnderTest;
 let viewer: Browser;
@@ -23,9 +26,13 @@ beforeAll(async () => {
 /** One that has seen nothing yet. */
 function openConsole(): void {
   clock = NOW;
+  held = undefined;
   counter = new CallCounter();
   console = new ConsoleUnderTest({
-    store: countingStore(memory, counter),
+    store: countingStore(
+      wrapStore(memory, (_, run) => (held === undefined ? run() : held.then(run))),
+      counter,
+    ),
     controlKey: fleet.controlKey,
     now: () => clock,
   });
@@ -131,7 +138,7 @@ describe('what the store is asked for', () => {
     expect(counter.take().reads).toBe(0);
   });
 
-  it('a view of the fleet that is some seconds old is shown with its age, one that is too old to nobody', async () => {
+  it('a view of the fleet that is some seconds old is shown with its age, one that is older only where none is read soon', async () => {
     await viewer.get('/');
     const gone = keys.status('plant-000/line-controller-00001' as Parameters<typeof keys.status>[0]);
     const status = (await memory.get(gone))?.body ?? new Uint8Array();
@@ -143,6 +150,16 @@ describe('what the store is asked for', () => {
     later(31);
     expect((await viewer.get('/?find=00001')).text).toContain('never');
     await memory.put(gone, status);
+  });
+
+  it('a view of the fleet that is older, because none is read soon, says so', async () => {
+    await viewer.get('/');
+    const gate = Promise.withResolvers<void>();
+    held = gate.promise;
+    later(240);
+    for (const path of ['/', '/sites/plant-001'])
+      expect((await viewer.get(path)).text).toContain('This view is 4 min 0 s old. A newer one is being read');
+    gate.resolve();
   });
 
   it('a page of a sync is bounded by the wave at work, and by what has changed since the last', async () => {

@@ -4,6 +4,9 @@ import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MemoryStore } from '#adapters/memory-store.ts';
+import { wrapStore } from '#adapters/wrap-store.ts';
+import { StoreTransient } from '#core/errors.ts';
+import { keys } from '#core/keys.ts';
 import { type ConsoleSettings, consoleSettingsSchema } from '#core/sign-in.ts';
 import { CONSOLE_LINK_FILE, type ServeConsole, type ServedConsole, serveConsole } from '#embedded/console-server.ts';
 import { CookieJar } from '#test/support/cookie-jar.ts';
@@ -129,6 +132,38 @@ describe('a console at an address that others can reach', () => {
   it('has its address where lockstep console finds it, instead of a link that would let anybody in', async () => {
     const { link } = await serve({ settings: settings(), publicUrl: PUBLIC });
     expect([link, await readFile(join(folder, CONSOLE_LINK_FILE), 'utf8')]).toEqual([PUBLIC, `${PUBLIC}\n`]);
+  });
+});
+
+describe('a console that begins to serve', () => {
+  const parts = {
+    executions: { start: async () => undefined },
+    controlKey: async () => undefined,
+    now: () => new Date(),
+    random: () => '0a1b2',
+  };
+
+  it('reads the fleet before anybody asks', async () => {
+    const asked: string[] = [];
+    const watched = wrapStore(store, ({ key }, run) => {
+      asked.push(key);
+      return run();
+    });
+    await serve({ parts: { ...parts, store: watched, log: () => undefined } });
+    await vi.waitFor(() => expect(asked).toContain(keys.fleet()));
+  });
+
+  it('serves, and says so, where the fleet cannot be read yet', async () => {
+    const logged: unknown[] = [];
+    const failing = wrapStore(store, async ({ key }) => {
+      throw new StoreTransient(key, 'it is gone');
+    });
+    const log = (event: string, fields: object) => void logged.push({ event, ...fields });
+    const { address } = await serve({ parts: { ...parts, store: failing, log } });
+    await vi.waitFor(() =>
+      expect(logged).toEqual([{ event: 'fleet-not-read-ahead', message: expect.stringContaining('it is gone') }]),
+    );
+    expect((await fetch(address)).status).toBe(401);
   });
 });
 

@@ -16,8 +16,9 @@ import { problemPage } from './problem.ts';
 export function fleetPages(parts: ConsoleParts): Hono<ConsoleEnvironment> {
   const app = new Hono<ConsoleEnvironment>();
   const { controlKey, holdsAnswers, now, store } = parts;
-  const mostMilliseconds = holdsAnswers === true ? 0 : OLDEST_MILLISECONDS;
-  const fleet = new FleetLook(store, { controlKey, now, mostMilliseconds });
+  const patience = holdsAnswers === true ? { mostMilliseconds: 0 } : PATIENCE;
+  const fleet = new FleetLook(store, { controlKey, now, ...patience });
+  readAhead(fleet, parts);
 
   app.get('/', async (context) => {
     const view = await fleet.look();
@@ -46,6 +47,15 @@ export function fleetPages(parts: ConsoleParts): Hono<ConsoleEnvironment> {
     return await page(context, { ...PAGE, title: `Site ${site}`, body });
   });
   return app;
+}
+
+/** What keeps it from that is met again, and said, by who asks first. */
+function readAhead(fleet: FleetLook, { log, readsAheadUntil: signal }: ConsoleParts): void {
+  if (signal === undefined) return;
+  fleet.readAhead(signal).catch((error: unknown) => {
+    if (!signal.aborted)
+      log('fleet-not-read-ahead', { message: error instanceof Error ? error.message : String(error) });
+  });
 }
 
 interface Wish {
@@ -77,13 +87,17 @@ function summary({ at, servers, underWay }: FleetView, now: Date): Html {
   const [shown, left] = [underWay.slice(0, MOST_SYNCS), underWay.length - MOST_SYNCS];
   return html`<p class="summary">${count(servers.length, 'server')} at ${count(sites, 'site')}, as of ${moment(at.toISOString())}${
     age < 2000 ? '' : html` <small>(${duration(age)} ago)</small>`
-  }.</p>
+  }.</p>${age < PATIENCE.mostMilliseconds ? '' : olderView(age)}
     <ul class="notes">${links.map(
       (one) =>
         html`<li><a href="${linkTo('/', { state: one.id })}">${one.servers.toLocaleString('en')} ${one.title}</a></li>`,
     )}${shown.map(({ sync }) => html`<li><a href="/syncs/${sync}">Sync ${sync} is under way</a></li>`)}${
       left > 0 ? html`<li><a href="/history?verdict=UNDER_WAY">and ${count(left, 'more sync')} under way</a></li>` : ''
     }</ul>`;
+}
+
+function olderView(age: number): Html {
+  return html`<p class="notice" role="status">This view is ${duration(age)} old. A newer one is being read: <a href="">load the page again</a> in a moment.</p>`;
 }
 
 /** Works without a script; with one, what is on the page is found while one types. */
@@ -130,8 +144,8 @@ function pages(path: string, query: Readonly<Record<string, string | undefined>>
 }
 
 const PAGE = { section: 'fleet', help: 'fleet' } as const;
-/** A view that is older is not shown any more. */
-const OLDEST_MILLISECONDS = 30_000;
+/** Who comes when nobody has looked for so long waits for a newer view, so that the page comes within 300 ms all the same. */
+const PATIENCE = { mostMilliseconds: 30_000, patienceMilliseconds: 200 } as const;
 const FEW = 100;
 const MOST_URGENT = 40;
 const MOST_SERVERS = 100;
