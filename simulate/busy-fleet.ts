@@ -91,6 +91,12 @@ export class BusyFleet {
     await this.#beginWave(now);
   }
 
+  /** Every agent that is there says that it is. */
+  async saySeen(now: Date): Promise<void> {
+    const there = [...this.#agents].filter(([server]) => !isOffline(server));
+    await lookAtAll(there, ([server, signer]) => this.#sayStatus(server, signer, now.toISOString()));
+  }
+
   async end(now: Date): Promise<void> {
     await this.#put(keys.verdict(this.sync), this.#verdictOf(this.sync, this.#destinations, now));
   }
@@ -124,10 +130,14 @@ export class BusyFleet {
     const seenAt = new Date(now.getTime() - (isOffline(server) ? 3_600_000 : 0)).toISOString();
     const { publicKey } = signer;
     await this.#put(keys.enrolment(server), { format: ENROLMENT_FORMAT, server, publicKey, enrolledAt: seenAt });
+    await this.#sayStatus(server, signer, seenAt);
+    await this.#put(keys.currentOrder(server), await sign(this.#orderOf(server, 1, now), this.#signer));
+  }
+
+  async #sayStatus(server: ServerId, signer: MemorySigner, seenAt: string): Promise<void> {
     const orders = { newest: 1, since: seenAt, lookedAt: seenAt };
     const status = { format: STATUS_FORMAT, server, seenAt, agent: '0.1.0', lastSequence: 1, orders } as const;
     await this.#put(keys.status(server), await sign(status, signer));
-    await this.#put(keys.currentOrder(server), await sign(this.#orderOf(server, 1, now), this.#signer));
   }
 
   async #writePast(number: number, now: Date): Promise<void> {

@@ -9,7 +9,8 @@ import { countingStore } from '#bench/counting-store.ts';
 import { median } from '#bench/medians.ts';
 import { bytes, grid } from '#bench/show.ts';
 import type { CountedCall } from '#bench/traffic-meter.ts';
-import { serveConsole } from '#embedded/console-server.ts';
+import type { ObjectStore } from '#core/ports/object-store.ts';
+import { type ServeConsole, serveConsole } from '#embedded/console-server.ts';
 import type { Browsers, Seen } from './browsers.ts';
 import { BusyFleet } from './busy-fleet.ts';
 
@@ -17,6 +18,8 @@ const BROWSERS = join(import.meta.dirname, 'browsers.ts');
 const WATCHERS = 50;
 /** Since the sync has begun. */
 const SINCE_MILLISECONDS = 600_000;
+const OPENED_MILLISECONDS = 3000;
+const UNSEEN_MILLISECONDS = 40_000;
 
 export interface MeasuredConsole {
   readonly servers: number;
@@ -25,6 +28,7 @@ export interface MeasuredConsole {
   readonly oneWatcher: Phase;
   readonly manyWatchers: Phase;
   readonly watched: Phase;
+  readonly fleet: FleetTimes;
   readonly load: number;
 }
 
@@ -38,6 +42,14 @@ interface Phase {
   readonly cpuSeconds: number;
 }
 
+/** Milliseconds for the page Fleet, where that is more than to show what was read a moment ago. */
+interface FleetTimes {
+  /** By whoever opens it some seconds after the start. */
+  readonly opened: number;
+  /** When nobody has looked for a while, and each server has said something since. */
+  readonly unseen: readonly number[];
+}
+
 /** A console on a folder store as `lockstep up` serves it, a sync of all servers under way, and browsers. */
 export async function measureConsole(servers: number, signal: AbortSignal): Promise<MeasuredConsole> {
   const folder = await mkdtemp(join(tmpdir(), 'lockstep-console-'));
@@ -49,18 +61,12 @@ export async function measureConsole(servers: number, signal: AbortSignal): Prom
     const fleet = new BusyFleet(store, { servers, waveSize: Math.ceil(servers / 10), past: 120 }, begun);
     await fleet.make(new Date(), { wave: 4, begun });
     const calls: CountedCall[] = [];
-    await using served = await serveConsole({
-      parts: {
-        store: countingStore(store, { add: (call) => void calls.push(call) }),
-        controlKey: async () => fleet.controlKey,
-        executions: { start: async () => undefined },
-        now: () => new Date(),
-        random: () => '0a1b2',
-        log: () => undefined,
-      },
-      ...{ person: 'viewer', host: '127.0.0.1', port: 0, folder },
-    });
-    const browsers = { url: served.address, cookie: await signIn(served.link), events: `/syncs/${fleet.sync}/events` };
+    let ahead = 0;
+    const counting = countingStore(store, { add: (call) => void calls.push(call) });
+    const parts = partsOf(counting, fleet, () => new Date(Date.now() + ahead));
+    await using served = await serveConsole({ parts, person: 'viewer', host: '127.0.0.1', port: 0, folder });
+    const cookie = await signIn(served.link);
+    const browsers = { url: served.address, cookie, events: `/syncs/${fleet.sync}/events` };
     const pages = [
       '/',
       '/?find=00077',
@@ -94,10 +100,56 @@ export async function measureConsole(servers: number, signal: AbortSignal): Prom
     const oneWatcher = await phase({ watchers: 1, seconds: 20, views: 0 });
     const manyWatchers = await phase({ watchers: WATCHERS, seconds: 20, views: 0 });
     const watched = await phase({ watchers: WATCHERS, seconds: 60, views: 24 });
-    return { servers, alone, oneWatcher, manyWatchers, watched, load: loadavg()[0] ?? 0 };
+    const load = loadavg()[0] ?? 0;
+    const unseen: number[] = [];
+    for (let time = 0; time < 5; time++) {
+      ahead += UNSEEN_MILLISECONDS;
+      await fleet.saySeen(parts.now());
+      unseen.push(await timeFleet(served.address, cookie));
+    }
+    return {
+      servers,
+      alone,
+      oneWatcher,
+      manyWatchers,
+      watched,
+      load,
+      fleet: { opened: await timeOpened(path, fleet), unseen },
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function partsOf(store: ObjectStore, { controlKey }: BusyFleet, now: () => Date): ServeConsole['parts'] {
+  return {
+    ...{ store, now, controlKey: async () => controlKey },
+    executions: { start: async () => undefined },
+    random: () => '0a1b2',
+    log: () => undefined,
+  };
+}
+
+/** Of another console, for the first knows the fleet by now. */
+async function timeOpened(store: string, fleet: BusyFleet): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockstep-console-'));
+  const parts = partsOf(new DirectoryStore(store), fleet, () => new Date());
+  try {
+    await using served = await serveConsole({ parts, person: 'viewer', host: '127.0.0.1', port: 0, folder });
+    const cookie = await signIn(served.link);
+    await sleep(OPENED_MILLISECONDS);
+    return await timeFleet(served.address, cookie);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function timeFleet(address: string, cookie: string): Promise<number> {
+  const begun = performance.now();
+  const answer = await fetch(`${address}/`, { headers: { cookie } });
+  await answer.text();
+  if (!answer.ok) throw new Error(`the page Fleet was answered with ${answer.status}`);
+  return performance.now() - begun;
 }
 
 /** What agents write meanwhile: every one at work once in two seconds. */
@@ -116,7 +168,15 @@ async function signIn(link: string): Promise<string> {
   return cookies.join('; ');
 }
 
-export function showConsole({ alone, load, manyWatchers, oneWatcher, servers, watched }: MeasuredConsole): string {
+export function showConsole({
+  alone,
+  fleet,
+  load,
+  manyWatchers,
+  oneWatcher,
+  servers,
+  watched,
+}: MeasuredConsole): string {
   const pages = watched.seen.pages.map((page, index) => {
     const [first = 0, ...later] = alone.seen.pages[index]?.milliseconds ?? [];
     return [
@@ -166,6 +226,11 @@ export function showConsole({ alone, load, manyWatchers, oneWatcher, servers, wa
   const lines = [
     `${servers.toLocaleString('en')} servers and a sync of them all, a tenth at work; load of the machine ${load.toFixed(1)}.`,
     grid(titles, pages, 1),
+    `Fleet, opened ${OPENED_MILLISECONDS / 1000} s after the start: ${milliseconds(fleet.opened)}. When nobody has looked for ${
+      UNSEEN_MILLISECONDS / 1000
+    } s and every server has said something since, ${fleet.unseen.length} times: median ${milliseconds(
+      median(fleet.unseen) ?? 0,
+    )}, at most ${milliseconds(Math.max(...fleet.unseen))}.`,
     `The stream, bytes of a message; in the last line pages are loaded, too:`,
     grid(streamTitles, streams, 0),
   ];
