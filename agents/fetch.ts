@@ -7,6 +7,7 @@ import { damagedObject } from './damaged-object.ts';
 import type { FilePiece } from './file-piece.ts';
 import { findThere } from './find-entry.ts';
 import { Flushing } from './flushing.ts';
+import { inBatches } from './in-batches.ts';
 import { eachInParallel } from './in-parallel.ts';
 import { ownsMemory } from './owns-memory.ts';
 import { seed } from './seed.ts';
@@ -70,23 +71,19 @@ async function keepStaged(request: FetchRequest, chunks: WantedChunks): Promise<
   const staged = findThere(paths);
   if (staged.size === 0) return;
   const pieces = chunks.pieces((path) => staged.has(path));
-  await eachInParallel(
-    batches(pieces, ({ piece }) => piece.size),
-    PARALLEL,
-    async (batch) => {
-      const input = { pieces: batch.map(({ piece }) => piece) };
-      const good = await request.workers.run('check', input, { signal: request.signal });
-      const found = batch.filter((_, index) => good[index] === true);
-      for (const one of found) chunks.found(one);
-      const written = found.filter(({ chunk }) => !chunks.isSpare(chunk));
-      request.onProgress({ fetched: 0, written: written.reduce((sum, { piece }) => sum + piece.size, 0) });
-    },
-  );
+  await eachInParallel(inBatches(pieces, { ...BATCH, sizeOf: ({ piece }) => piece.size }), PARALLEL, async (batch) => {
+    const input = { pieces: batch.map(({ piece }) => piece) };
+    const good = await request.workers.run('check', input, { signal: request.signal });
+    const found = batch.filter((_, index) => good[index] === true);
+    for (const one of found) chunks.found(one);
+    const written = found.filter(({ chunk }) => !chunks.isSpare(chunk));
+    request.onProgress({ fetched: 0, written: written.reduce((sum, { piece }) => sum + piece.size, 0) });
+  });
 }
 
 async function copyOwn(request: FetchRequest, chunks: WantedChunks): Promise<void> {
   await eachInParallel(
-    batches(ownChunks(chunks), ({ from }) => from.size),
+    inBatches(ownChunks(chunks), { ...BATCH, sizeOf: ({ from }) => from.size }),
     PARALLEL,
     async (batch) => {
       const input = { chunks: batch.map(({ from, places }) => ({ from, places })) };
@@ -198,20 +195,5 @@ async function unpackRange(
   return { dressed, fetched, outcome, written };
 }
 
-function* batches<T>(items: Iterable<T>, sizeOf: (item: T) => number): Generator<T[]> {
-  let batch: T[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    batch.push(item);
-    bytes += sizeOf(item);
-    if (bytes < BATCH_BYTES && batch.length < BATCH_ITEMS) continue;
-    yield batch;
-    batch = [];
-    bytes = 0;
-  }
-  if (batch.length > 0) yield batch;
-}
-
 const PARALLEL = 4;
-const BATCH_BYTES = 16 * 1024 * 1024;
-const BATCH_ITEMS = 1024;
+const BATCH = { bytes: 16 * 1024 * 1024, items: 1024 };

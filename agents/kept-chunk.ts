@@ -19,24 +19,24 @@ export interface Dictionary {
 
 /** Runs in a thread. What cannot be read or is damaged is left out: it only ever saves bytes. */
 export function readDictionary(kept: readonly KeptChunk[]): Dictionary | undefined {
-  const found = kept.flatMap((one) => {
-    const content = readKept(one);
-    return content === undefined ? [] : [{ one, content }];
-  });
+  const found = readAll(kept);
   const bytes = joinAndFree(found);
   if (bytes.length === 0 || !isPlainDictionary(bytes)) return undefined;
   return { bytes, bases: found.map(({ one }) => one.chunk) };
 }
 
-function readKept({ at, bases, chunk }: KeptChunk): Uint8Array | undefined {
-  const contents = bases.flatMap((one) => {
+function readAll(kept: readonly KeptChunk[]): Found[] {
+  return kept.flatMap((one) => {
     const content = readKept(one);
     return content === undefined ? [] : [{ one, content }];
   });
-  const dictionary = bases.length === 0 ? undefined : joinAndFree(contents);
-  if (contents.length < bases.length) return undefined;
+}
+
+function readKept({ at, bases, chunk }: KeptChunk): Uint8Array | undefined {
+  const found = readAll(bases);
   const encoded = 'bytes' in at ? at.bytes : readPiece(at.path, at.offset, chunk.length);
-  if (encoded === undefined) return undefined;
+  if (encoded === undefined || found.length < bases.length) return undefined;
+  const dictionary = bases.length === 0 ? undefined : joinAndFree(found);
   const content = decodeChunk(encoded, chunk, dictionary);
   if (dictionary !== undefined) freeBytes(dictionary);
   if ('path' in at && content !== encoded) freeBytes(encoded);

@@ -11,6 +11,7 @@ import { takeStaged } from './carry-over.ts';
 import { fetchContents } from './fetch.ts';
 import { findEntry, findThere } from './find-entry.ts';
 import { findOwnChunks, findSeeds } from './find-own-chunks.ts';
+import { type BatchLimits, inBatches } from './in-batches.ts';
 import { eachInParallel } from './in-parallel.ts';
 import type { Work } from './obey.ts';
 import { listPreImages, type PreImages, preImageOf } from './pre-images.ts';
@@ -224,7 +225,7 @@ async function sealAll(
   all: readonly FileToSeal[] = files,
 ): Promise<FileToSeal[]> {
   const sealed = new Set<string>();
-  await eachInParallel(batches(files), PARALLEL, async (batch) => {
+  await eachInParallel(inBatches(files, BATCH), PARALLEL, async (batch) => {
     const good = await context.workers.run('seal', { files: batch }, { signal });
     for (const [index, file] of batch.entries()) if (good[index] === true) sealed.add(file.path);
     progress.add({ files: good.filter(Boolean).length });
@@ -232,22 +233,7 @@ async function sealAll(
   return all.filter(({ path }) => !sealed.has(path));
 }
 
-function* batches(files: readonly FileToSeal[]): Generator<FileToSeal[]> {
-  let batch: FileToSeal[] = [];
-  let bytes = 0;
-  for (const file of files) {
-    batch.push(file);
-    bytes += file.size;
-    if (bytes < BATCH_BYTES && batch.length < BATCH_FILES) continue;
-    yield batch;
-    batch = [];
-    bytes = 0;
-  }
-  if (batch.length > 0) yield batch;
-}
-
 const DEFAULT_MODE = 0o644;
 const OWNER_READS = 0o400;
 const PARALLEL = 8;
-const BATCH_FILES = 64;
-const BATCH_BYTES = 16 * 1024 * 1024;
+const BATCH: BatchLimits<FileToSeal> = { bytes: 16 * 1024 * 1024, items: 64, sizeOf: ({ size }) => size };

@@ -7,6 +7,7 @@ import { BaseSupply } from './base-supply.ts';
 import type { OfferedChunk } from './chunk-block.ts';
 import type { CutFile, Wish } from './cut-files.ts';
 import { Predecessor } from './find-bases.ts';
+import { type BatchLimits, inBatches } from './in-batches.ts';
 import { eachInParallel } from './in-parallel.ts';
 import type { PackCache } from './pack-cache.ts';
 import { PackWriter } from './pack-writer.ts';
@@ -75,7 +76,7 @@ export class Upload {
   async run(contents: readonly Content[]): Promise<Recipe[]> {
     this.#request.onPlan?.({ files: contents.length, bytes: contents.reduce((sum, { size }) => sum + size, 0) });
     const cut: Recipe[] = [];
-    await eachInParallel(batches(contents), STREAMS, async (batch) => {
+    await eachInParallel(inBatches(contents, BATCH), STREAMS, async (batch) => {
       const found = await this.cut(batch, (bytes) => this.#report(0, bytes));
       for (const [index, { path, sha256, size }] of batch.entries()) {
         const one = found[index];
@@ -156,21 +157,6 @@ export class Upload {
   }
 }
 
-/** Small files in company, a large one alone. */
-function* batches(contents: readonly Content[]): Generator<Content[]> {
-  let batch: Content[] = [];
-  let bytes = 0;
-  for (const content of contents) {
-    batch.push(content);
-    bytes += content.size;
-    if (bytes < BATCH_BYTES && batch.length < BATCH_FILES) continue;
-    yield batch;
-    batch = [];
-    bytes = 0;
-  }
-  if (batch.length > 0) yield batch;
-}
-
 function unreadable(error: unknown, root: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (typeof code !== 'string') return error;
@@ -180,5 +166,4 @@ function unreadable(error: unknown, root: string): unknown {
 }
 
 const STREAMS = 2;
-const BATCH_FILES = 512;
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH: BatchLimits<Content> = { bytes: 4 * 1024 * 1024, items: 512, sizeOf: ({ size }) => size };
